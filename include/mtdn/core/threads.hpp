@@ -1,0 +1,125 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <mtdn/core/error.hpp>
+#include <mtdn/core/shape.hpp>
+
+namespace mtdn {
+
+/// A fixed set of threads that run the pieces of one loop at a time.
+///
+/// The caller works too, so a pool of one thread starts none. How a loop is cut into pieces is the caller's
+/// business and must not depend on `size()`: then results are the same for every number of threads.
+/// Calls from several threads take turns; a piece must not call `run` on the same pool.
+class ThreadPool {
+public:
+    /// @param threads number of threads, the caller among them; 0 means one for each processor
+    explicit ThreadPool(int threads = 0) {
+        require<OptionError>(threads >= 0, "ThreadPool: threads must not be negative, got ", threads);
+        if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+        for (int i = 1; i < threads; ++i)
+            workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+    }
+
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+
+    ~ThreadPool() {
+        for (auto& worker : workers_) worker.request_stop();
+        wake_.notify_all();
+    }
+
+    /// Number of threads, the caller among them.
+    int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+    /// Calls `piece(i)` once for every i in [0, count), in any order, and returns when all are done.
+    /// The first exception that a piece throws is thrown here; pieces not yet begun are then skipped.
+    template <class Piece>
+    void run(Index count, Piece&& piece) {
+        if (count <= 0) return;
+        if (count == 1 || workers_.empty()) {
+            for (Index i = 0; i < count; ++i) piece(i);
+            return;
+        }
+        using Callable = std::remove_reference_t<Piece>;
+        run_erased(count, const_cast<void*>(static_cast<const void*>(std::addressof(piece))),
+                   [](void* callable, Index i) { (*static_cast<Callable*>(callable))(i); });
+    }
+
+private:
+    struct Job {
+        void* callable = nullptr;
+        void (*call)(void*, Index) = nullptr;
+        Index count = 0;
+    };
+
+    void run_erased(Index count, void* callable, void (*call)(void*, Index)) {
+        const std::lock_guard turn(turn_);
+        {
+            const std::lock_guard lock(mutex_);
+            job_ = {callable, call, count};
+            next_.store(0, std::memory_order_relaxed);
+            error_ = nullptr;
+            busy_ = static_cast<int>(workers_.size());
+            ++generation_;
+        }
+        wake_.notify_all();
+        take_pieces(job_);
+        std::unique_lock lock(mutex_);
+        done_.wait(lock, [this] { return busy_ == 0; });
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+
+    void work(std::stop_token stop) {
+        std::uint64_t seen = 0;
+        while (true) {
+            Job job;
+            {
+                std::unique_lock lock(mutex_);
+                if (!wake_.wait(lock, stop, [&] { return generation_ != seen; })) return;
+                seen = generation_;
+                job = job_;
+            }
+            take_pieces(job);
+            const std::lock_guard lock(mutex_);
+            if (--busy_ == 0) done_.notify_one();
+        }
+    }
+
+    void take_pieces(const Job& job) {
+        for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < job.count;) {
+            try {
+                job.call(job.callable, i);
+            } catch (...) {
+                next_.store(job.count, std::memory_order_relaxed);
+                const std::lock_guard lock(mutex_);
+                if (!error_) error_ = std::current_exception();
+            }
+        }
+    }
+
+    std::mutex turn_;   // one loop at a time
+    std::mutex mutex_;  // guards what follows, but for next_
+    std::condition_variable_any wake_;
+    std::condition_variable done_;
+    Job job_;
+    std::uint64_t generation_ = 0;
+    int busy_ = 0;
+    std::exception_ptr error_;
+    alignas(64) std::atomic<Index> next_{0};
+    std::vector<std::jthread> workers_;  // last: joined before the rest is gone
+};
+
+}  // namespace mtdn
