@@ -1,0 +1,60 @@
+#pragma once
+
+#include <mtdn/autograd/parameter.hpp>
+#include <mtdn/autograd/variable.hpp>
+
+namespace mtdn {
+
+/// Convolution with zero padding, plus a bias if one is given.
+///
+/// @shape x (N, H, W, I), weight (k, k, I, O), bias (1, 1, 1, O) or null → (N, H', W', O)
+/// @throws ShapeError if the channels differ or the window does not fit
+template <Backend B>
+Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const Parameter<B>* bias, const Window& window) {
+    const Shape in = x.shape(), w = weight.value.shape();
+    require<ShapeError>(in.channels == w.width, "convolve: the input ", in, " has ", in.channels,
+                        " channels, the weights ", w, " take ", w.width);
+    require<ShapeError>(w.frames == window.kernel && w.height == window.kernel, "convolve: weights ", w,
+                        " for a window of ", window.kernel);
+    Tensor<B> y(x.backend(), {in.frames, window.output(in.height), window.output(in.width), w.channels});
+    x.backend().convolve(value_of(x), weight.value, bias ? bias->value : Tensor<B>{}, window, Activation::identity, y);
+    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
+    const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
+    const bool needed = x.needs_gradient() || !dw.empty() || !db.empty();
+    return record_result<B>(x.tape(), needed, std::move(y),
+                            [x, w_value = weight.value, dw, db, window](Tape<B>& tape, const Tensor<B>& dy) {
+                                if (!dw.empty())
+                                    tape.backend().convolve_backward_weights(value_of(x), dy, window, dw, db);
+                                if (!x.needs_gradient()) return;
+                                Tensor<B> dx(tape.backend(), x.shape());
+                                tape.backend().convolve_backward_data(dy, w_value, window, dx);
+                                add_gradient(tape, x, dx);
+                            });
+}
+
+/// Transposed convolution 2×2 of stride 2 with a bias: twice the rows and columns.
+///
+/// @shape x (N, H, W, I), weight (2, 2, I, O), bias (1, 1, 1, O) → (N, 2H, 2W, O)
+/// @throws ShapeError if the channels differ
+template <Backend B>
+Variable<B> transposed_convolve(const Variable<B>& x, const Parameter<B>& weight, const Parameter<B>* bias) {
+    const Shape in = x.shape(), w = weight.value.shape();
+    require<ShapeError>(in.channels == w.width && w.frames == 2 && w.height == 2, "transposed_convolve: the input ", in,
+                        " for weights ", w, "; expected (2, 2, ", in.channels, ", any)");
+    Tensor<B> y(x.backend(), {in.frames, 2 * in.height, 2 * in.width, w.channels});
+    x.backend().transposed_convolve(value_of(x), weight.value, bias ? bias->value : Tensor<B>{}, y);
+    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
+    const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
+    const bool needed = x.needs_gradient() || !dw.empty() || !db.empty();
+    return record_result<B>(x.tape(), needed, std::move(y),
+                            [x, w_value = weight.value, dw, db](Tape<B>& tape, const Tensor<B>& dy) {
+                                if (!dw.empty())
+                                    tape.backend().transposed_convolve_backward_weights(value_of(x), dy, dw, db);
+                                if (!x.needs_gradient()) return;
+                                Tensor<B> dx(tape.backend(), x.shape());
+                                tape.backend().transposed_convolve_backward_data(dy, w_value, dx);
+                                add_gradient(tape, x, dx);
+                            });
+}
+
+}  // namespace mtdn

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <mtdn/autograd/parameter.hpp>
+#include <mtdn/autograd/pass.hpp>
+#include <mtdn/autograd/variable.hpp>
+
+namespace mtdn {
+
+/// Batch normalisation followed by an activation; writes nothing but the statistics: the result is pending.
+///
+/// Statistics are those that the pass says. From the batch they are taken over each of the pass's groups, and staged
+/// for the running ones.
+///
+/// @shape x (N, H, W, C), weight and bias (1, 1, 1, C) → like x
+/// @throws ShapeError if N is not a multiple of the number of groups, or the channels differ
+/// @source Ioffe and Szegedy 2015, Algorithms 1 and 2
+template <Backend B>
+Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight, const Parameter<B>& bias,
+                            const RunningStatistics<B>& running, double epsilon, double momentum,
+                            Activation activation, Pass<B>& pass) {
+    const Variable<B> x = materialise(input);
+    const Shape shape = x.shape();
+    B& backend = x.backend();
+    require<ShapeError>(shape.channels == weight.value.shape().channels, "batch_normalise: the input ", shape, " has ",
+                        shape.channels, " channels, the weights ", weight.value.shape().channels);
+    const bool own = pass.statistics() == Statistics::batch;
+    const Index groups = own ? pass.groups() : 1;
+    require<ShapeError>(shape.frames % groups == 0, "batch_normalise: ", shape.frames, " frames cannot be cut into ",
+                        groups, " equal groups");
+    const Tensor<B> value = x.parts().front().tensor;
+    const Shape statistic{groups, 1, 1, shape.channels};
+    Tensor<B> mean = running.mean, variance = running.variance;
+    if (own) {
+        mean = Tensor<B>(backend, statistic);
+        variance = Tensor<B>(backend, statistic);
+        backend.batch_statistics(value, mean, variance);
+        pass.stage(running, mean, variance, shape.pixels() / groups, momentum);
+    }
+    PendingNormalisation<B> pending{Tensor<B>(backend, statistic), Tensor<B>(backend, statistic), activation};
+    backend.normalisation(mean, variance, weight.value, bias.value, epsilon, pending.scale, pending.shift);
+
+    Tape<B>* tape = x.tape();
+    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
+    const Tensor<B> db = bias.wants_gradient() ? bias.gradient : Tensor<B>{};
+    ChannelPart<B> part{value, pending, Tape<B>::no_place};
+    if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
+        part.place = tape->new_place();
+        tape->record([places = GradientPlaces<B>(x), value, mean, variance, w = weight.value, b = bias.value, dw, db, epsilon, activation, own,
+                      place = part.place](Tape<B>& t) {
+            const Tensor<B> dy = t.take_gradient(place);
+            if (dy.empty()) return;
+            Tensor<B> dx(t.backend(), value.shape());
+            t.backend().normalise_backward(value, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
+            places.add(t, dx);
+        });
+    }
+    return {std::move(part), tape};
+}
+
+}  // namespace mtdn
