@@ -41,7 +41,7 @@ concept names_its_parts = requires(M& module, const M& constant) {
 /// `visitor("name", self.part)` once for every part, always in the same order.
 ///
 /// Parts are modules, parameters, running statistics, or vectors or optionals of these; a vector of
-/// (name, part) pairs carries its own names, another vector's are 0, 1, ….
+/// (name, part) pairs carries its own names, another vector's are 0, 1, …. The name "" adds nothing to the path.
 template <class M>
 concept Module = std::movable<M> && detail::names_its_parts<M>;
 
@@ -51,7 +51,7 @@ template <class M, class Leaf>
 void visit_leaves(M& module, const std::string& path, Leaf&& leaf) {
     using Type = std::remove_const_t<M>;
     const auto below = [&path](std::string_view name) {
-        return path.empty() ? std::string(name) : path + "." + std::string(name);
+        return path.empty() || name.empty() ? path + std::string(name) : path + "." + std::string(name);
     };
     if constexpr (detail::is_parameter<Type> || detail::is_running_statistics<Type>) {
         leaf(path, module);
