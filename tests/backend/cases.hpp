@@ -1,0 +1,571 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <mtdn/backend/backend.hpp>
+#include <mtdn/core/random.hpp>
+
+/// The one table of operations and shapes: tests compare every backend with the reference on it, benches time
+/// the same builders on the network's shapes.
+namespace cases {
+
+using namespace mtdn;
+
+/// One operation with its operands on a backend, ready to run.
+template <Backend B>
+struct Prepared {
+    std::function<void()> run;
+    std::vector<Tensor<B>> results;               ///< what `run` writes, with its surroundings if it is a slice
+    std::vector<Tensor<B, std::uint8_t>> codes;   ///< the same for labels
+    double bytes = 0;                             ///< of all operands and results
+};
+
+/// A named operation on operands of a shape, not yet allocated.
+template <Backend B>
+struct Case {
+    std::string operation, pass, shape;
+    std::function<Prepared<B>(B&)> prepare;
+    double operations = 0;  ///< floating-point operations, where they are what costs
+
+    std::string name() const { return operation + '/' + pass + '/' + shape; }
+};
+
+/// How an operand lies in memory: on its own, or as some of the channels of a larger tensor.
+enum class Layout { whole, slice };
+
+inline const char* name_of(Activation activation) {
+    constexpr const char* names[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "absolute"};
+    return names[static_cast<int>(activation)];
+}
+inline constexpr Activation activations[] = {Activation::identity, Activation::relu, Activation::leaky_relu,
+                                             Activation::sigmoid,  Activation::tanh, Activation::silu,
+                                             Activation::gelu,     Activation::absolute};
+
+/// Writes the parts one after the other, shapes as `2x9x7x3`, windows as `k3s1p1`, layouts only if they are slices.
+class Label {
+public:
+    template <class... Parts>
+    explicit Label(const Parts&... parts) { (add(parts), ...); }
+    operator std::string() const { return out_.str(); }
+
+private:
+    void add(const Shape& s) { out_ << s.frames << 'x' << s.height << 'x' << s.width << 'x' << s.channels; }
+    void add(const Window& w) { out_ << "-k" << w.kernel << 's' << w.stride << 'p' << w.padding; }
+    void add(Activation activation) { if (activation != Activation::identity) out_ << '-' << name_of(activation); }
+    void add(Layout layout) { if (layout == Layout::slice) out_ << "-slice"; }
+    template <class T>
+    void add(const T& part) { out_ << part; }
+
+    std::ostringstream out_;
+};
+
+/// Makes the operands of one case: the same values, exact in single precision, on every backend.
+template <Backend B>
+class Operands {
+public:
+    using Scalar = typename B::Scalar;
+
+    Operands(B& backend, const std::string& name) : backend_(backend), random_(20, name) {}
+
+    /// Uniform in [low, high), in steps of `step` unless that is 0.
+    Tensor<B> random(const Shape& shape, Layout layout = Layout::whole, double low = -1, double high = 1,
+                     double step = 0) {
+        whole_ = layout == Layout::whole ? shape : shape.with_channels(shape.channels + 8);
+        last_ = Tensor<B>(backend_, whole_);
+        std::vector<Scalar> values(static_cast<std::size_t>(whole_.size()));
+        for (auto& value : values) {
+            const double drawn = random_.uniform(low, high);
+            value = static_cast<Scalar>(static_cast<float>(step > 0 ? std::floor(drawn / step) * step : drawn));
+        }
+        backend_.upload(std::span<const Scalar>(values), View<B, Scalar>(last_));
+        prepared_.bytes += static_cast<double>(shape.size()) * sizeof(Scalar);
+        return layout == Layout::whole ? last_ : last_.channels(3, shape.channels);
+    }
+
+    /// What the operation writes; random before, so that what is added to, and what must stay, shows.
+    Tensor<B> result(const Shape& shape, Layout layout = Layout::whole, double low = -1, double high = 1) {
+        auto tensor = random(shape, layout, low, high);
+        prepared_.results.push_back(last_);
+        return tensor;
+    }
+
+    /// Labels below `classes`, one in five 255.
+    Tensor<B, std::uint8_t> labels(const Shape& shape, Index classes) {
+        Tensor<B, std::uint8_t> tensor(backend_, shape.with_channels(1));
+        std::vector<std::uint8_t> values(static_cast<std::size_t>(shape.pixels()));
+        for (auto& value : values)
+            value = random_.chance(0.2) ? std::uint8_t{255} : static_cast<std::uint8_t>(random_.below(classes));
+        backend_.upload(std::span<const std::uint8_t>(values), View<B, std::uint8_t>(tensor));
+        prepared_.bytes += static_cast<double>(shape.pixels());
+        return tensor;
+    }
+
+    Tensor<B, std::uint8_t> codes(const Shape& shape) {
+        prepared_.codes.push_back(labels(shape, 2));
+        return prepared_.codes.back();
+    }
+
+    /// Mean and variance (g, 1, 1, C) of x, computed on the host.
+    std::pair<Tensor<B>, Tensor<B>> statistics(const Tensor<B>& x, Index groups) {
+        const Shape& shape = x.shape();
+        const Shape vectors{groups, 1, 1, shape.channels};
+        std::vector<Scalar> values(static_cast<std::size_t>(shape.size()));
+        backend_.download(View<B, const Scalar>(x), std::span<Scalar>(values));
+        const auto pixels = static_cast<std::size_t>(shape.pixels() / groups);
+        const auto channels = static_cast<std::size_t>(shape.channels);
+        std::vector<Scalar> means, variances;
+        for (std::size_t g = 0; g < static_cast<std::size_t>(groups); ++g)
+            for (std::size_t c = 0; c < channels; ++c) {
+                const auto value = [&](std::size_t p) { return double{values[(g * pixels + p) * channels + c]}; };
+                double mean = 0, variance = 0;
+                for (std::size_t p = 0; p < pixels; ++p) mean += value(p) / static_cast<double>(pixels);
+                for (std::size_t p = 0; p < pixels; ++p)
+                    variance += (value(p) - mean) * (value(p) - mean) / static_cast<double>(pixels);
+                means.push_back(static_cast<Scalar>(static_cast<float>(mean)));
+                variances.push_back(static_cast<Scalar>(static_cast<float>(variance)));
+            }
+        Tensor<B> mean(backend_, vectors), variance(backend_, vectors);
+        backend_.upload(std::span<const Scalar>(means), View<B, Scalar>(mean));
+        backend_.upload(std::span<const Scalar>(variances), View<B, Scalar>(variance));
+        return {mean, variance};
+    }
+
+    Prepared<B> ready(std::function<void()> run) {
+        prepared_.run = std::move(run);
+        return std::move(prepared_);
+    }
+
+private:
+    B& backend_;
+    Random random_;
+    Shape whole_;
+    Tensor<B> last_;
+    Prepared<B> prepared_;
+};
+
+// Every builder below is `name<B>(arguments)` and gives a case; `make` names it and hands it its operands.
+template <Backend B, class Make>
+Case<B> make(std::string operation, std::string pass, std::string shape, Make make_it, double operations = 0) {
+    Case<B> result{std::move(operation), std::move(pass), std::move(shape), {}, operations};
+    result.prepare = [make_it, name = result.name()](B& b) {
+        Operands<B> operands(b, name);
+        return make_it(b, operands);
+    };
+    return result;
+}
+
+struct Convolution {
+    Shape x;
+    Index out = 1;
+    Window window{};
+    Activation activation = Activation::identity;
+    bool bias = true;
+    Layout layout = Layout::whole;
+
+    Shape y() const { return {x.frames, window.output(x.height), window.output(x.width), out}; }
+    Shape w() const { return {window.kernel, window.kernel, x.channels, out}; }
+    double operations() const { return 2.0 * static_cast<double>(y().pixels() * w().size()); }
+    std::string label() const { return Label(x, "-o", out, window, activation, bias ? "" : "-no_bias", layout); }
+};
+
+template <Backend B>
+Case<B> convolve(const Convolution& c) {
+    return make<B>("convolve", "forward", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout), w = operands.random(c.w());
+        auto bias = c.bias ? operands.random(vector_shape(c.out)) : Tensor<B>();
+        auto y = operands.result(c.y(), c.layout);
+        return operands.ready([=, &b] { b.convolve(x, w, bias, c.window, c.activation, y); });
+    }, c.operations());
+}
+
+template <Backend B>
+Case<B> convolve_backward_data(const Convolution& c) {
+    return make<B>("convolve", "backward_data", c.label(), [c](B& b, Operands<B>& operands) {
+        auto dy = operands.random(c.y(), c.layout), w = operands.random(c.w()), dx = operands.result(c.x, c.layout);
+        return operands.ready([=, &b] { b.convolve_backward_data(dy, w, c.window, dx); });
+    }, c.operations());
+}
+
+template <Backend B>
+Case<B> convolve_backward_weights(const Convolution& c) {
+    return make<B>("convolve", "backward_weights", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout), dy = operands.random(c.y(), c.layout), dw = operands.result(c.w());
+        auto dbias = c.bias ? operands.result(vector_shape(c.out)) : Tensor<B>();
+        return operands.ready([=, &b] { b.convolve_backward_weights(x, dy, c.window, dw, dbias); });
+    }, c.operations());
+}
+
+struct Transposed {
+    Shape x;
+    Index out = 1;
+    bool bias = true;
+    Layout layout = Layout::whole;
+
+    Shape y() const { return {x.frames, 2 * x.height, 2 * x.width, out}; }
+    Shape w() const { return {2, 2, x.channels, out}; }
+    double operations() const { return 2.0 * static_cast<double>(x.pixels() * w().size()); }
+    std::string label() const { return Label(x, "-o", out, bias ? "" : "-no_bias", layout); }
+};
+
+template <Backend B>
+Case<B> transposed_convolve(const Transposed& c) {
+    return make<B>("transposed_convolve", "forward", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout), w = operands.random(c.w());
+        auto bias = c.bias ? operands.random(vector_shape(c.out)) : Tensor<B>();
+        auto y = operands.result(c.y(), c.layout);
+        return operands.ready([=, &b] { b.transposed_convolve(x, w, bias, y); });
+    }, c.operations());
+}
+
+template <Backend B>
+Case<B> transposed_convolve_backward_data(const Transposed& c) {
+    return make<B>("transposed_convolve", "backward_data", c.label(), [c](B& b, Operands<B>& operands) {
+        auto dy = operands.random(c.y(), c.layout), w = operands.random(c.w()), dx = operands.result(c.x, c.layout);
+        return operands.ready([=, &b] { b.transposed_convolve_backward_data(dy, w, dx); });
+    }, c.operations());
+}
+
+template <Backend B>
+Case<B> transposed_convolve_backward_weights(const Transposed& c) {
+    return make<B>("transposed_convolve", "backward_weights", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout), dy = operands.random(c.y(), c.layout), dw = operands.result(c.w());
+        auto dbias = c.bias ? operands.result(vector_shape(c.out)) : Tensor<B>();
+        return operands.ready([=, &b] { b.transposed_convolve_backward_weights(x, dy, dw, dbias); });
+    }, c.operations());
+}
+
+struct Normalisation {
+    Shape x;
+    Index groups = 1;
+    Activation activation = Activation::identity;
+    Layout layout = Layout::whole;
+    bool own_statistics = true;
+    bool in_place = false;
+    double offset = 0;  // mean of x, whose standard deviation is 0.6
+
+    Shape vectors() const { return {groups, 1, 1, x.channels}; }
+    std::string label() const {
+        return Label(x, "-g", groups, activation, layout, own_statistics ? "" : "-frozen", in_place ? "-in_place" : "",
+                     offset != 0 ? "-offset" : "");
+    }
+};
+
+template <Backend B>
+Case<B> batch_statistics(const Normalisation& c) {
+    return make<B>("batch_statistics", "forward", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout, c.offset - 1, c.offset + 1);
+        auto mean = operands.result(c.vectors()), variance = operands.result(c.vectors());
+        return operands.ready([=, &b] { b.batch_statistics(x, mean, variance); });
+    });
+}
+
+template <Backend B>
+Case<B> update_running(const Shape& vectors, Index count) {
+    return make<B>("update_running", "forward", Label(vectors, "-n", count), [=](B& b, Operands<B>& operands) {
+        auto mean = operands.random(vectors), variance = operands.random(vectors, Layout::whole, 0.1, 2);
+        const Shape one = vector_shape(vectors.channels);
+        auto running_mean = operands.result(one), running_variance = operands.result(one, Layout::whole, 0.1, 2);
+        return operands.ready(
+            [=, &b] { b.update_running(mean, variance, count, 0.1, running_mean, running_variance); });
+    });
+}
+
+template <Backend B>
+Case<B> normalisation(const Shape& vectors) {
+    return make<B>("normalisation", "forward", Label(vectors), [=](B& b, Operands<B>& operands) {
+        auto mean = operands.random(vectors), variance = operands.random(vectors, Layout::whole, 0, 2);
+        const Shape one = vector_shape(vectors.channels);
+        auto weight = operands.random(one), bias = operands.random(one);
+        auto scale = operands.result(vectors), shift = operands.result(vectors);
+        return operands.ready([=, &b] { b.normalisation(mean, variance, weight, bias, 1e-5, scale, shift); });
+    });
+}
+
+template <Backend B>
+Case<B> normalise(const Normalisation& c) {
+    return make<B>("normalise", "forward", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = c.in_place ? operands.result(c.x, c.layout) : operands.random(c.x, c.layout);
+        auto scale = operands.random(c.vectors()), shift = operands.random(c.vectors());
+        auto y = c.in_place ? x : operands.result(c.x, c.layout);
+        return operands.ready([=, &b] { b.normalise(x, scale, shift, c.activation, y); });
+    });
+}
+
+template <Backend B>
+Case<B> normalise_backward(const Normalisation& c) {
+    return make<B>("normalise", "backward", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout, c.offset - 1, c.offset + 1);
+        auto dy = c.in_place ? operands.result(c.x, c.layout) : operands.random(c.x, c.layout);
+        auto [mean, variance] = operands.statistics(x, c.groups);
+        const Shape one = vector_shape(c.x.channels);
+        auto weight = operands.random(one, Layout::whole, 0.5, 2), bias = operands.random(one);
+        auto dx = c.in_place ? dy : operands.result(c.x, c.layout);
+        auto dweight = operands.result(one), dbias = operands.result(one);
+        return operands.ready([=, &b, mean = mean, variance = variance] {
+            b.normalise_backward(x, dy, mean, variance, weight, bias, 1e-5, c.activation, c.own_statistics, dx, dweight,
+                                 dbias);
+        });
+    });
+}
+
+struct Elements {
+    Shape x;
+    Layout layout = Layout::whole;
+    bool in_place = false;
+    Activation activation = Activation::identity;
+
+    std::string label() const { return Label(x, activation, layout, in_place ? "-in_place" : ""); }
+};
+
+/// A case of an operation x → y that may be in place. Work is called as `work(backend, x, y)`.
+template <Backend B, class Work>
+Case<B> element_case(std::string operation, std::string pass, const Elements& c, Work work) {
+    return make<B>(std::move(operation), std::move(pass), c.label(), [=](B& b, Operands<B>& operands) {
+        auto x = c.in_place ? operands.result(c.x, c.layout, -3, 3) : operands.random(c.x, c.layout, -3, 3);
+        auto y = c.in_place ? x : operands.result(c.x, c.layout);
+        return operands.ready([=, &b] { work(b, x, y); });
+    });
+}
+
+template <Backend B>
+std::vector<Case<B>> elements(const Elements& c) {
+    using T = Tensor<B>;
+    std::vector<Case<B>> result;
+    result.push_back(element_case<B>("fill", "forward", c, [](B& b, const T&, const T& y) { b.fill(y, 1.25); }));
+    result.push_back(element_case<B>("scale", "forward", c, [](B& b, const T&, const T& y) { b.scale(y, -0.3); }));
+    result.push_back(element_case<B>("copy", "forward", c, [](B& b, const T& x, const T& y) { b.copy(x, y); }));
+    result.push_back(
+        element_case<B>("accumulate", "forward", c, [](B& b, const T& x, const T& y) { b.accumulate(x, y); }));
+    const auto with_second = [&](std::string operation, auto work) {
+        result.push_back(make<B>(operation, "forward", c.label(), [=](B& b, Operands<B>& operands) {
+            auto a = operands.random(c.x, c.layout);
+            auto x = c.in_place ? operands.result(c.x, c.layout) : operands.random(c.x);
+            auto y = c.in_place ? x : operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { work(b, a, x, y); });
+        }));
+    };
+    with_second("combine", [](B& b, const T& a, const T& x, const T& y) { b.combine(0.7, a, -1.5, x, y); });
+    with_second("multiply", [](B& b, const T& a, const T& x, const T& y) { b.multiply(a, x, y); });
+    with_second("multiply_add", [](B& b, const T& a, const T& x, const T& y) { b.multiply_add(a, x, y); });
+    return result;
+}
+
+template <Backend B>
+std::vector<Case<B>> activate(const Elements& c) {
+    auto forward = element_case<B>("activate", "forward", c, [c](B& b, const Tensor<B>& x, const Tensor<B>& y) {
+        b.activate(x, c.activation, y);
+    });
+    auto backward = make<B>("activate", "backward", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout, -3, 3);
+        auto dy = c.in_place ? operands.result(c.x, c.layout) : operands.random(c.x, c.layout);
+        auto dx = c.in_place ? dy : operands.result(c.x, c.layout);
+        return operands.ready([=, &b] { b.activate_backward(x, dy, c.activation, dx); });
+    });
+    return {forward, backward};
+}
+
+struct Pooling {
+    Shape x;
+    Window window{};
+    Layout layout = Layout::whole;
+
+    Shape y() const { return {x.frames, window.output(x.height), window.output(x.width), x.channels}; }
+    std::string label() const { return Label(x, window, layout); }
+};
+
+template <Backend B>
+std::vector<Case<B>> pool(const Pooling& c) {
+    // Steps of a quarter: most windows hold their largest value more than once.
+    const auto forward = [c](std::string operation, auto work) {
+        return make<B>(operation, "forward", c.label(), [=](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout, -1, 1, 0.25), y = operands.result(c.y(), c.layout);
+            return operands.ready([=, &b] { work(b, x, y); });
+        });
+    };
+    const auto backward = [c](std::string operation, auto work) {
+        return make<B>(operation, "backward", c.label(), [=](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout, -1, 1, 0.25), dy = operands.random(c.y(), c.layout);
+            auto dx = operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { work(b, x, dy, dx); });
+        });
+    };
+    using T = Tensor<B>;
+    return {forward("max_pool", [c](B& b, const T& x, const T& y) { b.max_pool(x, c.window, y); }),
+            backward("max_pool",
+                     [c](B& b, const T& x, const T& dy, const T& dx) { b.max_pool_backward(x, dy, c.window, dx); }),
+            forward("average_pool", [c](B& b, const T& x, const T& y) { b.average_pool(x, c.window, y); }),
+            backward("average_pool", [c](B& b, const T&, const T& dy, const T& dx) {
+                b.average_pool_backward(dy, c.window, dx);
+            })};
+}
+
+/// An operation from one size to another, `work(backend, x, y)`; named with both shapes.
+template <Backend B, class Work>
+Case<B> between_sizes(std::string operation, std::string pass, const Shape& from, const Shape& to, Layout layout,
+                      Work work) {
+    return make<B>(std::move(operation), std::move(pass), Label(from, "-to-", to, layout),
+                   [=](B& b, Operands<B>& operands) {
+                       auto x = operands.random(from, layout), y = operands.result(to, layout);
+                       return operands.ready([=, &b] { work(b, x, y); });
+                   });
+}
+
+template <Backend B>
+std::vector<Case<B>> resize(const Shape& small, const Shape& large, Layout layout = Layout::whole) {
+    using T = Tensor<B>;
+    return {between_sizes<B>("resize_nearest", "forward", small, large, layout,
+                             [](B& b, const T& x, const T& y) { b.resize_nearest(x, y); }),
+            between_sizes<B>("resize_nearest", "backward", large, small, layout,
+                             [](B& b, const T& dy, const T& dx) { b.resize_nearest_backward(dy, dx); }),
+            between_sizes<B>("resize_bilinear", "forward", small, large, layout,
+                             [](B& b, const T& x, const T& y) { b.resize_bilinear(x, y); }),
+            between_sizes<B>("resize_bilinear", "backward", large, small, layout,
+                             [](B& b, const T& dy, const T& dx) { b.resize_bilinear_backward(dy, dx); })};
+}
+
+template <Backend B>
+std::vector<Case<B>> border(const Shape& small, const Shape& large, Layout layout = Layout::whole) {
+    using T = Tensor<B>;
+    return {between_sizes<B>("pad_edge", "forward", small, large, layout,
+                             [](B& b, const T& x, const T& y) { b.pad_edge(x, y); }),
+            between_sizes<B>("crop", "forward", large, small, layout,
+                             [](B& b, const T& x, const T& y) { b.crop(x, y); }),
+            between_sizes<B>("crop", "backward", small, large, layout,
+                             [](B& b, const T& dy, const T& dx) { b.crop_backward(dy, dx); })};
+}
+
+template <Backend B>
+std::vector<Case<B>> gather(const Shape& x, const std::vector<Index>& indices, Layout layout = Layout::whole) {
+    const Shape y = x.with_frames(static_cast<Index>(indices.size()));
+    using T = Tensor<B>;
+    return {between_sizes<B>("gather_frames", "forward", x, y, layout,
+                             [=](B& b, const T& from, const T& to) { b.gather_frames(from, indices, to); }),
+            between_sizes<B>("gather_frames", "backward", y, x, layout, [=](B& b, const T& dy, const T& dx) {
+                b.gather_frames_backward(dy, indices, dx);
+            })};
+}
+
+struct Classification {
+    Shape x;
+    Layout layout = Layout::whole;
+    double range = 4;  // logits lie in [−range, range)
+    FocalOptions focal{};
+    bool weights = true;
+
+    std::string label() const { return Label(x, layout, range != 4 ? "-far" : ""); }
+    std::string focal_label() const {
+        constexpr const char* reductions[] = {"", "-sum", "-by_weights"};
+        return Label(x, layout, range != 4 ? "-far" : "", "-gamma", focal.gamma,
+                     reductions[static_cast<int>(focal.reduction)], focal.smoothing > 0 ? "-smoothed" : "",
+                     weights ? "" : "-unweighted");
+    }
+};
+
+template <Backend B>
+std::vector<Case<B>> classify(const Classification& c) {
+    using T = Tensor<B>;
+    const auto forward = [c](std::string operation, auto work) {
+        return make<B>(operation, "forward", c.label(), [=](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout, -c.range, c.range), y = operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { work(b, x, y); });
+        });
+    };
+    // Any y and dy do for the ways back: they are functions of both.
+    const auto backward = [c](std::string operation, double low, double high, auto work) {
+        return make<B>(operation, "backward", c.label(), [=](B& b, Operands<B>& operands) {
+            auto y = operands.random(c.x, c.layout, low, high), dy = operands.random(c.x, c.layout);
+            auto dx = operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { work(b, y, dy, dx); });
+        });
+    };
+    const Shape classes = vector_shape(c.x.channels);
+    return {forward("softmax", [](B& b, const T& x, const T& y) { b.softmax(x, y); }),
+            backward("softmax", 0, 1,
+                     [](B& b, const T& y, const T& dy, const T& dx) { b.softmax_backward(y, dy, dx); }),
+            forward("log_softmax", [](B& b, const T& x, const T& y) { b.log_softmax(x, y); }),
+            backward("log_softmax", -4, 0,
+                     [](B& b, const T& y, const T& dy, const T& dx) { b.log_softmax_backward(y, dy, dx); }),
+            make<B>("arg_max", "forward", c.label(),
+                    [c](B& b, Operands<B>& operands) {
+                        auto x = operands.random(c.x, c.layout, -c.range, c.range, c.range / 4);  // ties
+                        auto codes = operands.codes(c.x);
+                        return operands.ready([=, &b] { b.arg_max(x, codes); });
+                    }),
+            make<B>("overlap", "forward", c.label(),
+                    [c, classes](B& b, Operands<B>& operands) {
+                        auto x = operands.random(c.x, c.layout, -c.range, c.range);
+                        auto labels = operands.labels(c.x, c.x.channels);
+                        auto sums = operands.result(classes.with_frames(3));
+                        return operands.ready([=, &b] { b.overlap_sums(x, labels, sums); });
+                    }),
+            make<B>("overlap", "backward", c.label(), [c, classes](B& b, Operands<B>& operands) {
+                auto x = operands.random(c.x, c.layout, -c.range, c.range);
+                auto labels = operands.labels(c.x, c.x.channels);
+                auto slopes = operands.random(classes.with_frames(2));
+                auto dx = operands.result(c.x, c.layout);
+                return operands.ready([=, &b] { b.overlap_backward(x, labels, slopes, dx); });
+            })};
+}
+
+template <Backend B>
+std::vector<Case<B>> focal(const Classification& c) {
+    const auto weights_for = [c](Operands<B>& operands) {
+        return c.weights ? operands.random(vector_shape(c.x.channels), Layout::whole, 0.5, 20) : Tensor<B>();
+    };
+    return {make<B>("focal_loss", "forward", c.focal_label(),
+                    [=](B& b, Operands<B>& operands) {
+                        auto x = operands.random(c.x, c.layout, -c.range, c.range);
+                        auto labels = operands.labels(c.x, c.x.channels);
+                        auto weights = weights_for(operands);
+                        auto loss = operands.result(vector_shape(1)), divisor = operands.result(vector_shape(1));
+                        return operands.ready([=, &b] { b.focal_loss(x, labels, weights, c.focal, loss, divisor); });
+                    }),
+            make<B>("focal_loss", "backward", c.focal_label(), [=](B& b, Operands<B>& operands) {
+                auto x = operands.random(c.x, c.layout, -c.range, c.range);
+                auto labels = operands.labels(c.x, c.x.channels);
+                auto weights = weights_for(operands);
+                auto divisor = operands.random(vector_shape(1), Layout::whole, 50, 100);
+                auto dloss = operands.random(vector_shape(1), Layout::whole, 0.5, 2);
+                auto dx = operands.result(c.x, c.layout);
+                return operands.ready(
+                    [=, &b] { b.focal_loss_backward(x, labels, weights, c.focal, divisor, dloss, dx); });
+            })};
+}
+
+template <Backend B>
+Case<B> adamw(Index size, const AdamWStep& step) {
+    return make<B>("adamw", "update", Label(size, "-step", step.step), [=](B& b, Operands<B>& operands) {
+        const Shape shape = vector_shape(size);
+        auto gradient = operands.random(shape), parameter = operands.result(shape);
+        auto first = operands.result(shape), second = operands.result(shape, Layout::whole, 0, 1);
+        return operands.ready([=, &b] { b.adamw(step, gradient, parameter, first, second); });
+    });
+}
+
+template <Backend B>
+Case<B> sgd(Index size, const SgdStep& step) {
+    return make<B>("sgd", "update",
+                   Label(size, "-momentum", step.momentum, step.nesterov ? "-nesterov" : "", step.first ? "-first" : ""),
+                   [=](B& b, Operands<B>& operands) {
+                       const Shape shape = vector_shape(size);
+                       auto gradient = operands.random(shape), parameter = operands.result(shape);
+                       auto velocity = step.momentum > 0 ? operands.result(shape) : Tensor<B>();
+                       return operands.ready([=, &b] { b.sgd(step, gradient, parameter, velocity); });
+                   });
+}
+
+template <Backend B>
+Case<B> sum_of_squares(Index size) {
+    return make<B>("sum_of_squares", "forward", Label(size), [=](B& b, Operands<B>& operands) {
+        auto x = operands.random(vector_shape(size)), sum = operands.result(vector_shape(1));
+        return operands.ready([=, &b] { b.fill(sum, b.sum_of_squares(x)); });
+    });
+}
+
+}  // namespace cases
