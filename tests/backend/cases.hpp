@@ -21,9 +21,9 @@ using namespace mtdn;
 template <Backend B>
 struct Prepared {
     std::function<void()> run;
-    std::vector<Tensor<B>> results;               ///< what `run` writes, with its surroundings if it is a slice
-    std::vector<Tensor<B, std::uint8_t>> codes;   ///< the same for labels
-    double bytes = 0;                             ///< of all operands and results
+    std::vector<Tensor<B>> results;              ///< what `run` writes, with its surroundings if it is a slice
+    std::vector<Tensor<B, std::uint8_t>> codes;  ///< the same for labels
+    double bytes = 0;                            ///< of all operands and results
 };
 
 /// A named operation on operands of a shape, not yet allocated.
@@ -43,24 +43,32 @@ inline const char* name_of(Activation activation) {
     constexpr const char* names[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "absolute"};
     return names[static_cast<int>(activation)];
 }
-inline constexpr Activation activations[] = {Activation::identity, Activation::relu, Activation::leaky_relu,
-                                             Activation::sigmoid,  Activation::tanh, Activation::silu,
+inline constexpr Activation activations[] = {Activation::identity, Activation::relu,    Activation::leaky_relu,
+                                             Activation::sigmoid,  Activation::tanh,    Activation::silu,
                                              Activation::gelu,     Activation::absolute};
 
 /// Writes the parts one after the other, shapes as `2x9x7x3`, windows as `k3s1p1`, layouts only if they are slices.
 class Label {
 public:
     template <class... Parts>
-    explicit Label(const Parts&... parts) { (add(parts), ...); }
+    explicit Label(const Parts&... parts) {
+        (add(parts), ...);
+    }
     operator std::string() const { return out_.str(); }
 
 private:
     void add(const Shape& s) { out_ << s.frames << 'x' << s.height << 'x' << s.width << 'x' << s.channels; }
     void add(const Window& w) { out_ << "-k" << w.kernel << 's' << w.stride << 'p' << w.padding; }
-    void add(Activation activation) { if (activation != Activation::identity) out_ << '-' << name_of(activation); }
-    void add(Layout layout) { if (layout == Layout::slice) out_ << "-slice"; }
+    void add(Activation activation) {
+        if (activation != Activation::identity) out_ << '-' << name_of(activation);
+    }
+    void add(Layout layout) {
+        if (layout == Layout::slice) out_ << "-slice";
+    }
     template <class T>
-    void add(const T& part) { out_ << part; }
+    void add(const T& part) {
+        out_ << part;
+    }
 
     std::ostringstream out_;
 };
@@ -176,29 +184,38 @@ struct Convolution {
 
 template <Backend B>
 Case<B> convolve(const Convolution& c) {
-    return make<B>("convolve", "forward", c.label(), [c](B& b, Operands<B>& operands) {
-        auto x = operands.random(c.x, c.layout), w = operands.random(c.w());
-        auto bias = c.bias ? operands.random(vector_shape(c.out)) : Tensor<B>();
-        auto y = operands.result(c.y(), c.layout);
-        return operands.ready([=, &b] { b.convolve(x, w, bias, c.window, c.activation, y); });
-    }, c.operations());
+    return make<B>(
+        "convolve", "forward", c.label(),
+        [c](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout), w = operands.random(c.w());
+            auto bias = c.bias ? operands.random(vector_shape(c.out)) : Tensor<B>();
+            auto y = operands.result(c.y(), c.layout);
+            return operands.ready([=, &b] { b.convolve(x, w, bias, c.window, c.activation, y); });
+        },
+        c.operations());
 }
 
 template <Backend B>
 Case<B> convolve_backward_data(const Convolution& c) {
-    return make<B>("convolve", "backward_data", c.label(), [c](B& b, Operands<B>& operands) {
-        auto dy = operands.random(c.y(), c.layout), w = operands.random(c.w()), dx = operands.result(c.x, c.layout);
-        return operands.ready([=, &b] { b.convolve_backward_data(dy, w, c.window, dx); });
-    }, c.operations());
+    return make<B>(
+        "convolve", "backward_data", c.label(),
+        [c](B& b, Operands<B>& operands) {
+            auto dy = operands.random(c.y(), c.layout), w = operands.random(c.w()), dx = operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { b.convolve_backward_data(dy, w, c.window, dx); });
+        },
+        c.operations());
 }
 
 template <Backend B>
 Case<B> convolve_backward_weights(const Convolution& c) {
-    return make<B>("convolve", "backward_weights", c.label(), [c](B& b, Operands<B>& operands) {
-        auto x = operands.random(c.x, c.layout), dy = operands.random(c.y(), c.layout), dw = operands.result(c.w());
-        auto dbias = c.bias ? operands.result(vector_shape(c.out)) : Tensor<B>();
-        return operands.ready([=, &b] { b.convolve_backward_weights(x, dy, c.window, dw, dbias); });
-    }, c.operations());
+    return make<B>(
+        "convolve", "backward_weights", c.label(),
+        [c](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout), dy = operands.random(c.y(), c.layout), dw = operands.result(c.w());
+            auto dbias = c.bias ? operands.result(vector_shape(c.out)) : Tensor<B>();
+            return operands.ready([=, &b] { b.convolve_backward_weights(x, dy, c.window, dw, dbias); });
+        },
+        c.operations());
 }
 
 struct Transposed {
@@ -215,29 +232,38 @@ struct Transposed {
 
 template <Backend B>
 Case<B> transposed_convolve(const Transposed& c) {
-    return make<B>("transposed_convolve", "forward", c.label(), [c](B& b, Operands<B>& operands) {
-        auto x = operands.random(c.x, c.layout), w = operands.random(c.w());
-        auto bias = c.bias ? operands.random(vector_shape(c.out)) : Tensor<B>();
-        auto y = operands.result(c.y(), c.layout);
-        return operands.ready([=, &b] { b.transposed_convolve(x, w, bias, y); });
-    }, c.operations());
+    return make<B>(
+        "transposed_convolve", "forward", c.label(),
+        [c](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout), w = operands.random(c.w());
+            auto bias = c.bias ? operands.random(vector_shape(c.out)) : Tensor<B>();
+            auto y = operands.result(c.y(), c.layout);
+            return operands.ready([=, &b] { b.transposed_convolve(x, w, bias, y); });
+        },
+        c.operations());
 }
 
 template <Backend B>
 Case<B> transposed_convolve_backward_data(const Transposed& c) {
-    return make<B>("transposed_convolve", "backward_data", c.label(), [c](B& b, Operands<B>& operands) {
-        auto dy = operands.random(c.y(), c.layout), w = operands.random(c.w()), dx = operands.result(c.x, c.layout);
-        return operands.ready([=, &b] { b.transposed_convolve_backward_data(dy, w, dx); });
-    }, c.operations());
+    return make<B>(
+        "transposed_convolve", "backward_data", c.label(),
+        [c](B& b, Operands<B>& operands) {
+            auto dy = operands.random(c.y(), c.layout), w = operands.random(c.w()), dx = operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { b.transposed_convolve_backward_data(dy, w, dx); });
+        },
+        c.operations());
 }
 
 template <Backend B>
 Case<B> transposed_convolve_backward_weights(const Transposed& c) {
-    return make<B>("transposed_convolve", "backward_weights", c.label(), [c](B& b, Operands<B>& operands) {
-        auto x = operands.random(c.x, c.layout), dy = operands.random(c.y(), c.layout), dw = operands.result(c.w());
-        auto dbias = c.bias ? operands.result(vector_shape(c.out)) : Tensor<B>();
-        return operands.ready([=, &b] { b.transposed_convolve_backward_weights(x, dy, dw, dbias); });
-    }, c.operations());
+    return make<B>(
+        "transposed_convolve", "backward_weights", c.label(),
+        [c](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout), dy = operands.random(c.y(), c.layout), dw = operands.result(c.w());
+            auto dbias = c.bias ? operands.result(vector_shape(c.out)) : Tensor<B>();
+            return operands.ready([=, &b] { b.transposed_convolve_backward_weights(x, dy, dw, dbias); });
+        },
+        c.operations());
 }
 
 struct Normalisation {
@@ -400,9 +426,8 @@ std::vector<Case<B>> pool(const Pooling& c) {
             backward("max_pool",
                      [c](B& b, const T& x, const T& dy, const T& dx) { b.max_pool_backward(x, dy, c.window, dx); }),
             forward("average_pool", [c](B& b, const T& x, const T& y) { b.average_pool(x, c.window, y); }),
-            backward("average_pool", [c](B& b, const T&, const T& dy, const T& dx) {
-                b.average_pool_backward(dy, c.window, dx);
-            })};
+            backward("average_pool",
+                     [c](B& b, const T&, const T& dy, const T& dx) { b.average_pool_backward(dy, c.window, dx); })};
 }
 
 /// An operation from one size to another, `work(backend, x, y)`; named with both shapes.
@@ -432,12 +457,12 @@ std::vector<Case<B>> resize(const Shape& small, const Shape& large, Layout layou
 template <Backend B>
 std::vector<Case<B>> border(const Shape& small, const Shape& large, Layout layout = Layout::whole) {
     using T = Tensor<B>;
-    return {between_sizes<B>("pad_edge", "forward", small, large, layout,
-                             [](B& b, const T& x, const T& y) { b.pad_edge(x, y); }),
-            between_sizes<B>("crop", "forward", large, small, layout,
-                             [](B& b, const T& x, const T& y) { b.crop(x, y); }),
-            between_sizes<B>("crop", "backward", small, large, layout,
-                             [](B& b, const T& dy, const T& dx) { b.crop_backward(dy, dx); })};
+    return {
+        between_sizes<B>("pad_edge", "forward", small, large, layout,
+                         [](B& b, const T& x, const T& y) { b.pad_edge(x, y); }),
+        between_sizes<B>("crop", "forward", large, small, layout, [](B& b, const T& x, const T& y) { b.crop(x, y); }),
+        between_sizes<B>("crop", "backward", small, large, layout,
+                         [](B& b, const T& dy, const T& dx) { b.crop_backward(dy, dx); })};
 }
 
 template <Backend B>
@@ -446,9 +471,8 @@ std::vector<Case<B>> gather(const Shape& x, const std::vector<Index>& indices, L
     using T = Tensor<B>;
     return {between_sizes<B>("gather_frames", "forward", x, y, layout,
                              [=](B& b, const T& from, const T& to) { b.gather_frames(from, indices, to); }),
-            between_sizes<B>("gather_frames", "backward", y, x, layout, [=](B& b, const T& dy, const T& dx) {
-                b.gather_frames_backward(dy, indices, dx);
-            })};
+            between_sizes<B>("gather_frames", "backward", y, x, layout,
+                             [=](B& b, const T& dy, const T& dx) { b.gather_frames_backward(dy, indices, dx); })};
 }
 
 struct Classification {
@@ -485,32 +509,32 @@ std::vector<Case<B>> classify(const Classification& c) {
         });
     };
     const Shape classes = vector_shape(c.x.channels);
-    return {forward("softmax", [](B& b, const T& x, const T& y) { b.softmax(x, y); }),
-            backward("softmax", 0, 1,
-                     [](B& b, const T& y, const T& dy, const T& dx) { b.softmax_backward(y, dy, dx); }),
-            forward("log_softmax", [](B& b, const T& x, const T& y) { b.log_softmax(x, y); }),
-            backward("log_softmax", -4, 0,
-                     [](B& b, const T& y, const T& dy, const T& dx) { b.log_softmax_backward(y, dy, dx); }),
-            make<B>("arg_max", "forward", c.label(),
-                    [c](B& b, Operands<B>& operands) {
-                        auto x = operands.random(c.x, c.layout, -c.range, c.range, c.range / 4);  // ties
-                        auto codes = operands.codes(c.x);
-                        return operands.ready([=, &b] { b.arg_max(x, codes); });
-                    }),
-            make<B>("overlap", "forward", c.label(),
-                    [c, classes](B& b, Operands<B>& operands) {
-                        auto x = operands.random(c.x, c.layout, -c.range, c.range);
-                        auto labels = operands.labels(c.x, c.x.channels);
-                        auto sums = operands.result(classes.with_frames(3));
-                        return operands.ready([=, &b] { b.overlap_sums(x, labels, sums); });
-                    }),
-            make<B>("overlap", "backward", c.label(), [c, classes](B& b, Operands<B>& operands) {
-                auto x = operands.random(c.x, c.layout, -c.range, c.range);
-                auto labels = operands.labels(c.x, c.x.channels);
-                auto slopes = operands.random(classes.with_frames(2));
-                auto dx = operands.result(c.x, c.layout);
-                return operands.ready([=, &b] { b.overlap_backward(x, labels, slopes, dx); });
-            })};
+    return {
+        forward("softmax", [](B& b, const T& x, const T& y) { b.softmax(x, y); }),
+        backward("softmax", 0, 1, [](B& b, const T& y, const T& dy, const T& dx) { b.softmax_backward(y, dy, dx); }),
+        forward("log_softmax", [](B& b, const T& x, const T& y) { b.log_softmax(x, y); }),
+        backward("log_softmax", -4, 0,
+                 [](B& b, const T& y, const T& dy, const T& dx) { b.log_softmax_backward(y, dy, dx); }),
+        make<B>("arg_max", "forward", c.label(),
+                [c](B& b, Operands<B>& operands) {
+                    auto x = operands.random(c.x, c.layout, -c.range, c.range, c.range / 4);  // ties
+                    auto codes = operands.codes(c.x);
+                    return operands.ready([=, &b] { b.arg_max(x, codes); });
+                }),
+        make<B>("overlap", "forward", c.label(),
+                [c, classes](B& b, Operands<B>& operands) {
+                    auto x = operands.random(c.x, c.layout, -c.range, c.range);
+                    auto labels = operands.labels(c.x, c.x.channels);
+                    auto sums = operands.result(classes.with_frames(3));
+                    return operands.ready([=, &b] { b.overlap_sums(x, labels, sums); });
+                }),
+        make<B>("overlap", "backward", c.label(), [c, classes](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout, -c.range, c.range);
+            auto labels = operands.labels(c.x, c.x.channels);
+            auto slopes = operands.random(classes.with_frames(2));
+            auto dx = operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { b.overlap_backward(x, labels, slopes, dx); });
+        })};
 }
 
 template <Backend B>
@@ -518,24 +542,24 @@ std::vector<Case<B>> focal(const Classification& c) {
     const auto weights_for = [c](Operands<B>& operands) {
         return c.weights ? operands.random(vector_shape(c.x.channels), Layout::whole, 0.5, 20) : Tensor<B>();
     };
-    return {make<B>("focal_loss", "forward", c.focal_label(),
-                    [=](B& b, Operands<B>& operands) {
-                        auto x = operands.random(c.x, c.layout, -c.range, c.range);
-                        auto labels = operands.labels(c.x, c.x.channels);
-                        auto weights = weights_for(operands);
-                        auto loss = operands.result(vector_shape(1)), divisor = operands.result(vector_shape(1));
-                        return operands.ready([=, &b] { b.focal_loss(x, labels, weights, c.focal, loss, divisor); });
-                    }),
-            make<B>("focal_loss", "backward", c.focal_label(), [=](B& b, Operands<B>& operands) {
-                auto x = operands.random(c.x, c.layout, -c.range, c.range);
-                auto labels = operands.labels(c.x, c.x.channels);
-                auto weights = weights_for(operands);
-                auto divisor = operands.random(vector_shape(1), Layout::whole, 50, 100);
-                auto dloss = operands.random(vector_shape(1), Layout::whole, 0.5, 2);
-                auto dx = operands.result(c.x, c.layout);
-                return operands.ready(
-                    [=, &b] { b.focal_loss_backward(x, labels, weights, c.focal, divisor, dloss, dx); });
-            })};
+    return {
+        make<B>("focal_loss", "forward", c.focal_label(),
+                [=](B& b, Operands<B>& operands) {
+                    auto x = operands.random(c.x, c.layout, -c.range, c.range);
+                    auto labels = operands.labels(c.x, c.x.channels);
+                    auto weights = weights_for(operands);
+                    auto loss = operands.result(vector_shape(1)), divisor = operands.result(vector_shape(1));
+                    return operands.ready([=, &b] { b.focal_loss(x, labels, weights, c.focal, loss, divisor); });
+                }),
+        make<B>("focal_loss", "backward", c.focal_label(), [=](B& b, Operands<B>& operands) {
+            auto x = operands.random(c.x, c.layout, -c.range, c.range);
+            auto labels = operands.labels(c.x, c.x.channels);
+            auto weights = weights_for(operands);
+            auto divisor = operands.random(vector_shape(1), Layout::whole, 50, 100);
+            auto dloss = operands.random(vector_shape(1), Layout::whole, 0.5, 2);
+            auto dx = operands.result(c.x, c.layout);
+            return operands.ready([=, &b] { b.focal_loss_backward(x, labels, weights, c.focal, divisor, dloss, dx); });
+        })};
 }
 
 template <Backend B>
@@ -550,14 +574,15 @@ Case<B> adamw(Index size, const AdamWStep& step) {
 
 template <Backend B>
 Case<B> sgd(Index size, const SgdStep& step) {
-    return make<B>("sgd", "update",
-                   Label(size, "-momentum", step.momentum, step.nesterov ? "-nesterov" : "", step.first ? "-first" : ""),
-                   [=](B& b, Operands<B>& operands) {
-                       const Shape shape = vector_shape(size);
-                       auto gradient = operands.random(shape), parameter = operands.result(shape);
-                       auto velocity = step.momentum > 0 ? operands.result(shape) : Tensor<B>();
-                       return operands.ready([=, &b] { b.sgd(step, gradient, parameter, velocity); });
-                   });
+    return make<B>(
+        "sgd", "update",
+        Label(size, "-momentum", step.momentum, step.nesterov ? "-nesterov" : "", step.first ? "-first" : ""),
+        [=](B& b, Operands<B>& operands) {
+            const Shape shape = vector_shape(size);
+            auto gradient = operands.random(shape), parameter = operands.result(shape);
+            auto velocity = step.momentum > 0 ? operands.result(shape) : Tensor<B>();
+            return operands.ready([=, &b] { b.sgd(step, gradient, parameter, velocity); });
+        });
 }
 
 template <Backend B>

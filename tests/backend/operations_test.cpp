@@ -119,7 +119,8 @@ TEMPLATE_TEST_CASE("every operation gives equal bits for every number of threads
         for (const auto& that : cases::table<TestType>()) {
             INFO(that.name() << ", " << threads << " threads");
             const auto a = run(that, *first), b = run(that, *second);
-            for (std::size_t k = 0; k < a.results.size(); ++k) CHECK(values_of(a.results[k]) == values_of(b.results[k]));
+            for (std::size_t k = 0; k < a.results.size(); ++k)
+                CHECK(values_of(a.results[k]) == values_of(b.results[k]));
             for (std::size_t k = 0; k < a.codes.size(); ++k) CHECK(values_of(a.codes[k]) == values_of(b.codes[k]));
         }
     }

@@ -93,17 +93,18 @@ std::vector<Case<B>> table() {
                 append(all, elements<B>({.x = x, .layout = layout, .in_place = in_place}));
     for (const Activation activation : activations) {
         append(all, activate<B>({.x = {2, 5, 7, 9}, .activation = activation}));
-        append(all, activate<B>({.x = {1, 4, 3, 16}, .layout = Layout::slice, .in_place = true,
-                                 .activation = activation}));
+        append(all,
+               activate<B>({.x = {1, 4, 3, 16}, .layout = Layout::slice, .in_place = true, .activation = activation}));
     }
 
-    for (const Pooling& c : {Pooling{.x = {1, 2, 2, 1}, .window = {.kernel = 2, .stride = 2}},
-                             Pooling{.x = {2, 8, 6, 16}, .window = {.kernel = 2, .stride = 2}},
-                             Pooling{.x = {2, 9, 7, 3}, .window = {.kernel = 2, .stride = 2}},
-                             Pooling{.x = {1, 10, 12, 33}, .window = {.kernel = 2, .stride = 2}, .layout = Layout::slice},
-                             Pooling{.x = {1, 9, 8, 5}, .window = {.kernel = 3, .stride = 1}},
-                             Pooling{.x = {1, 9, 8, 5}, .window = {.kernel = 3, .stride = 2}},
-                             Pooling{.x = {1, 9, 8, 6}, .window = {.kernel = 1, .stride = 2}}})
+    for (const Pooling& c :
+         {Pooling{.x = {1, 2, 2, 1}, .window = {.kernel = 2, .stride = 2}},
+          Pooling{.x = {2, 8, 6, 16}, .window = {.kernel = 2, .stride = 2}},
+          Pooling{.x = {2, 9, 7, 3}, .window = {.kernel = 2, .stride = 2}},
+          Pooling{.x = {1, 10, 12, 33}, .window = {.kernel = 2, .stride = 2}, .layout = Layout::slice},
+          Pooling{.x = {1, 9, 8, 5}, .window = {.kernel = 3, .stride = 1}},
+          Pooling{.x = {1, 9, 8, 5}, .window = {.kernel = 3, .stride = 2}},
+          Pooling{.x = {1, 9, 8, 6}, .window = {.kernel = 1, .stride = 2}}})
         append(all, pool<B>(c));
 
     append(all, resize<B>({1, 1, 1, 1}, {1, 3, 2, 1}));

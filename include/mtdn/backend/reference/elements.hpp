@@ -18,7 +18,7 @@ template <class W>
 W activated(Activation activation, W x) {
     switch (activation) {
         case Activation::identity: return x;
-        case Activation::relu: return x > 0 ? x : 0;
+        case Activation::relu: return x < 0 ? 0 : x;  // so that NaN stays
         case Activation::leaky_relu: return x > 0 ? x : x / 100;
         case Activation::sigmoid: return sigmoid(x);
         case Activation::tanh: return std::tanh(x);
