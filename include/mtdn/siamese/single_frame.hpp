@@ -1,0 +1,68 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <mtdn/siamese/siamese.hpp>
+
+namespace mtdn {
+
+/// Plain segmentation: a backbone and, for every task, a 1×1 convolution to {background, feature}. The baseline, and the
+/// pre-training of a Siamese model's backbone.
+template <class Backbone>
+class SingleFrame {
+public:
+    using Backend = backend_of<Backbone>;
+    using B = Backend;
+    static_assert(EncoderDecoder<Backbone, B>);
+
+    /// @throws OptionError if there is no task
+    SingleFrame(Backbone backbone, std::vector<std::string> tasks, Random& random)
+        : backbone_(std::move(backbone)), tasks_(std::move(tasks)) {
+        require<OptionError>(!tasks_.empty(), "SingleFrame: no task");
+        B& b = backend_value(backbone_);
+        for (const auto& task : tasks_)
+            outputs_.emplace_back(task, Conv2d<B>(b, {.in = backbone_.feature_channels(), .out = 2, .kernel = 1}, random));
+        parameters_ = flatten(b, *this);
+    }
+
+    /// Logits of every task.
+    ///
+    /// @shape frames (N, H, W, C), normalised → for each task (N, H, W, 2)
+    /// @throws ShapeError if a side is shorter than the backbone's multiple or the channels differ
+    std::vector<Variable<B>> segment(const Variable<B>& frames, Pass<B>& pass) const {
+        const auto maps = detail::features_of("SingleFrame", backbone_, frames, pass);
+        std::vector<Variable<B>> logits;
+        for (const auto& output : outputs_) logits.push_back(output.second(maps, pass));
+        return logits;
+    }
+
+    const std::vector<std::string>& tasks() const { return tasks_; }
+    B& backend() const { return parameters_.values.backend(); }
+    const Backbone& backbone() const { return backbone_; }
+    Backbone& backbone() { return backbone_; }
+    FlatParameters<B>& parameters() { return parameters_; }
+    const FlatParameters<B>& parameters() const { return parameters_; }
+
+    /// Side that frames' longer sides are scaled to before they enter, pixels; 0: as they are.
+    Index size() const { return size_; }
+    void set_size(Index size) { size_ = size; }
+
+    static void visit(auto& self, auto&& visitor) {
+        visitor("backbone", self.backbone_);
+        visitor("outputs", self.outputs_);
+    }
+
+private:
+    Backbone backbone_;
+    std::vector<std::string> tasks_;
+    std::vector<std::pair<std::string, Conv2d<B>>> outputs_;
+    FlatParameters<B> parameters_;
+    Index size_ = 0;
+};
+
+template <class Backbone, class... More>
+SingleFrame(Backbone, More&&...) -> SingleFrame<Backbone>;
+
+}  // namespace mtdn
