@@ -25,8 +25,8 @@ concept Loss = Backend<B> && detail::maps_logits_and_labels_to_a_number<L, B>;
 template <Backend B>
 class AnyLoss {
 public:
-    template <Loss<B> L>
-        requires(!std::same_as<L, AnyLoss>)
+    template <class L>
+        requires(!std::same_as<L, AnyLoss>) && Loss<L, B>
     AnyLoss(L loss) : loss_(std::move(loss)) {}
 
     Variable<B> operator()(const Variable<B>& logits, const Tensor<B, std::uint8_t>& labels) const {

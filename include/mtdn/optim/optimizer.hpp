@@ -48,8 +48,8 @@ concept Optimizer = Backend<B> && detail::steps_down_the_gradient<O, B> && detai
 template <Backend B>
 class AnyOptimizer {
 public:
-    template <Optimizer<B> O>
-        requires(!std::same_as<O, AnyOptimizer>)
+    template <class O>
+        requires(!std::same_as<O, AnyOptimizer>) && Optimizer<O, B>
     AnyOptimizer(O optimizer) : self_(std::make_unique<Model<O>>(std::move(optimizer))) {}
 
     void step(const Tensor<B>& values, const Tensor<B>& gradients, std::span<const ParameterGroup> groups, double rate) {

@@ -64,8 +64,8 @@ struct WarmUp {
 class AnySchedule {
 public:
     AnySchedule() : schedule_(ConstantSchedule{}) {}
-    template <Schedule S>
-        requires(!std::same_as<S, AnySchedule>)
+    template <class S>
+        requires(!std::same_as<S, AnySchedule>) && Schedule<S>
     AnySchedule(S schedule) : schedule_(std::move(schedule)) {}
     double operator()(Index epoch) const { return schedule_(epoch); }
 

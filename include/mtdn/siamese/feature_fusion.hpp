@@ -80,8 +80,8 @@ template <Backend B>
 class AnyFeatureFusion {
 public:
     AnyFeatureFusion() : AnyFeatureFusion(Concatenate{}) {}
-    template <FeatureFusion<B> F>
-        requires(!std::same_as<F, AnyFeatureFusion>)
+    template <class F>
+        requires(!std::same_as<F, AnyFeatureFusion>) && FeatureFusion<F, B>
     AnyFeatureFusion(F fusion)
         : name_(fusion.name()), channels_([fusion](Index features) { return fusion.channels(features); }),
           fuse_([fusion](const Variable<B>& a, const Variable<B>& b) { return fusion(a, b); }) {}
