@@ -111,6 +111,7 @@ public:
         return x;
     }
 
+    Index in_channels() const { return options_.in_channels; }
     Index feature_channels() const { return options_.width; }
     Index size_multiple() const { return Index{1} << options_.depth; }
     const ResidualNetOptions& options() const { return options_; }

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <unistd.h>
+
+#include <mtdn/autograd/pass.hpp>
+#include <mtdn/autograd/resizing.hpp>
+#include <mtdn/change/pairs.hpp>
+#include <mtdn/data/resize.hpp>
+#include <mtdn/experiment/network_input.hpp>
+
+namespace mtdn {
+
+/// A model's answers on pairs of frames of one sequence; a frame's features are computed once, as long as they fit.
+///
+/// Frames are brought to the model's size; logits are brought back to the frames' own size (bilinear) before the
+/// arg-max. Answers do not depend on which pairs are asked together.
+template <class Model>
+class SequenceComparison {
+public:
+    using B = typename Model::Backend;
+
+    /// @param frames (N, H, W, 1) in [0, 1]; copied
+    /// @param memory bytes that features may take; 0: half of what is free
+    SequenceComparison(const Model& model, const Images& frames, std::size_t memory = 0)
+        : model_(model), own_size_{extent(frames, 1), extent(frames, 2)}, frames_(scaled(model, frames)) {
+        const Shape shape = shape_of(frames_);
+        const Index features = model.backbone().feature_channels();
+        const auto bytes = static_cast<std::size_t>(shape.height * shape.width * features) * sizeof(typename B::Scalar);
+        if (memory == 0) memory = free_memory() / 2;
+        const auto fitting = static_cast<Index>(std::min<std::size_t>(memory / std::max<std::size_t>(1, bytes), 1u << 20));
+        slots_.assign(static_cast<std::size_t>(std::clamp<Index>(fitting, 2, std::max<Index>(2, shape.frames))), {});
+        slot_of_.assign(static_cast<std::size_t>(shape.frames), -1);
+        // Heads hold a few times the features' bytes for each pair: about 256 MiB at a time.
+        at_once_ = std::clamp<Index>(static_cast<Index>((std::size_t{32} << 20) / std::max<std::size_t>(1, bytes)), 1, 16);
+    }
+
+    Index frames() const { return extent(frames_, 0); }
+    /// Height and width of the frames as they were given, which answers have.
+    FrameSize size() const { return own_size_; }
+    /// Frames whose features are held at the same time.
+    Index capacity() const { return static_cast<Index>(slots_.size()); }
+    /// Frames run through the backbone so far.
+    Index passes() const { return passes_; }
+
+    /// Calls `take(i, task, codes)` for each pair and task: `codes` are height × width categories.
+    template <class Take>
+    void categories(std::span<const Pair> pairs, Take&& take) {
+        run(pairs, [&](Index first, Index count, Index task, const Tensor<B>& logits) {
+            Tensor<B, std::uint8_t> codes(model_.backend(), logits.shape().with_channels(1));
+            model_.backend().arg_max(logits, codes);
+            const auto values = download(codes);
+            const Index pixels = own_size_.height * own_size_.width;
+            for (Index i = 0; i < count; ++i) take(first + i, task, values.data() + i * pixels);
+        });
+    }
+
+    /// Calls `take(i, task, logits)` for each pair and task: `logits` are height × width × classes values.
+    template <class Take>
+    void logits(std::span<const Pair> pairs, Take&& take) {
+        run(pairs, [&](Index first, Index count, Index task, const Tensor<B>& logits) {
+            const auto values = download(logits);
+            const std::vector<float> floats(values.begin(), values.end());
+            const Index size = logits.shape().size() / count;
+            for (Index i = 0; i < count; ++i) take(first + i, task, floats.data() + i * size);
+        });
+    }
+
+private:
+    struct Slot {
+        Index frame = -1;
+        Index used = 0;
+    };
+
+    static Images scaled(const Model& model, const Images& frames) {
+        if (model.size() == 0) return frames;
+        return resize_frames(frames, fitted({extent(frames, 1), extent(frames, 2)}, model.size()));
+    }
+
+    static std::size_t free_memory() {
+        return static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_AVPHYS_PAGES))) *
+               static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_PAGESIZE)));
+    }
+
+    // Pairs in runs: as many as fit at once, and whose frames fit together.
+    template <class Give>
+    void run(std::span<const Pair> pairs, Give&& give) {
+        for (Index first = 0; first < static_cast<Index>(pairs.size());) {
+            std::vector<Index> wanted;
+            std::vector<Pair> chunk;
+            while (first + static_cast<Index>(chunk.size()) < static_cast<Index>(pairs.size()) &&
+                   static_cast<Index>(chunk.size()) < at_once_) {
+                const Pair pair = pairs[static_cast<std::size_t>(first) + chunk.size()];
+                for (const Index frame : {pair.query, pair.partner}) {
+                    require<ShapeError>(frame >= 0 && frame < frames(), "SequenceComparison: frame ", frame, " of ",
+                                        frames());
+                    if (std::find(wanted.begin(), wanted.end(), frame) == wanted.end()) wanted.push_back(frame);
+                }
+                if (static_cast<Index>(wanted.size()) > capacity()) break;
+                chunk.push_back(pair);
+            }
+            compute(wanted, static_cast<Index>(std::min(wanted.size(), slots_.size())));
+            for (Pair& pair : chunk) pair = {slot(pair.query), slot(pair.partner)};
+            Pass<B> pass(model_.backend());
+            const auto answers = model_.compare(Variable<B>(features_), chunk, pass);
+            for (std::size_t task = 0; task < answers.size(); ++task) {
+                const Shape s = answers[task].shape();
+                const bool same = s.height == own_size_.height && s.width == own_size_.width;
+                const auto own = same ? answers[task]
+                                      : resize(answers[task], own_size_.height, own_size_.width, Interpolation::bilinear);
+                give(first, static_cast<Index>(chunk.size()), static_cast<Index>(task), value_of(own));
+            }
+            first += static_cast<Index>(chunk.size());
+        }
+    }
+
+    Index slot(Index frame) const { return slot_of_[static_cast<std::size_t>(frame)]; }
+
+    // Makes the features of the first `count` frames wanted present; the least recently used make room.
+    void compute(const std::vector<Index>& wanted, Index count) {
+        ++clock_;
+        std::vector<Index> missing;
+        for (Index i = 0; i < count; ++i) {
+            const Index frame = wanted[static_cast<std::size_t>(i)];
+            if (slot(frame) >= 0)
+                slots_[static_cast<std::size_t>(slot(frame))].used = clock_;
+            else
+                missing.push_back(frame);
+        }
+        for (const Index frame : missing) {
+            const auto oldest = std::min_element(slots_.begin(), slots_.end(),
+                                                 [](const Slot& a, const Slot& b) { return a.used < b.used; });
+            if (oldest->frame >= 0) slot_of_[static_cast<std::size_t>(oldest->frame)] = -1;
+            *oldest = {frame, clock_};
+            const Index place = oldest - slots_.begin();
+            slot_of_[static_cast<std::size_t>(frame)] = place;
+            const Index channels = input_channels(model_.backbone(), extent(frames_, 3));
+            Pass<B> pass(model_.backend());
+            const auto map = value_of(model_.features(
+                pass.input(network_input(model_.backend(), frames_, std::span(&frame, 1), channels)), pass));
+            if (features_.empty()) features_ = Tensor<B>(model_.backend(), map.shape().with_frames(capacity()));
+            model_.backend().copy(map, features_.frames(place, 1));
+            ++passes_;
+        }
+    }
+
+    const Model& model_;
+    FrameSize own_size_;
+    Images frames_;
+    Tensor<B> features_;
+    std::vector<Slot> slots_;
+    std::vector<Index> slot_of_;
+    Index at_once_ = 1;
+    Index passes_ = 0;
+    Index clock_ = 0;
+};
+
+}  // namespace mtdn

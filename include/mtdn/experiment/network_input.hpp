@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <mtdn/autograd/parameter.hpp>
+#include <mtdn/core/arrays.hpp>
+
+namespace mtdn {
+
+/// Channels that a backbone takes a frame with: its `in_channels()`, or those of the frames where it says nothing.
+template <class Backbone>
+Index input_channels(const Backbone& backbone, Index of_frames) {
+    if constexpr (requires { backbone.in_channels(); })
+        return backbone.in_channels();
+    else
+        return of_frames;
+}
+
+/// Some frames as a network takes them: (x − ½)/½, a grey frame copied to as many channels as wanted.
+///
+/// @shape (N, H, W, c) in [0, 1] → (indices, H, W, channels) in [−1, 1]; c is 1 or `channels`
+/// @throws ShapeError if c is neither
+template <Backend B>
+Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index> indices, Index channels) {
+    const Shape shape = shape_of(frames);
+    require<ShapeError>(shape.channels == 1 || shape.channels == channels, "network_input: frames of ", shape.channels,
+                        " channels for a network of ", channels);
+    using Scalar = typename B::Scalar;
+    const Index pixels = shape.height * shape.width;
+    std::vector<Scalar> values(static_cast<std::size_t>(static_cast<Index>(indices.size()) * pixels * channels));
+    Scalar* to = values.data();
+    for (const Index frame : indices) {
+        const float* from = frame_data(frames, frame);
+        for (Index i = 0; i < pixels; ++i, from += shape.channels)
+            for (Index c = 0; c < channels; ++c)
+                *to++ = (static_cast<Scalar>(from[shape.channels == 1 ? 0 : c]) - Scalar(0.5)) / Scalar(0.5);
+    }
+    Tensor<B> input(backend, {static_cast<Index>(indices.size()), shape.height, shape.width, channels});
+    upload(std::span<const Scalar>(values), input);
+    return input;
+}
+
+}  // namespace mtdn

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <mtdn/change/fusion.hpp>
+#include <mtdn/experiment/comparison.hpp>
+
+namespace mtdn {
+
+/// Options of segmentation.
+struct SegmentOptions {
+    std::size_t memory = 0;  ///< bytes that features may take; 0: half of what is free
+    std::function<void(Index done, Index total)> progress{};  ///< called now and then with the number of pairs done
+};
+
+/// Masks of a sequence, and how sure they are.
+struct Segmentation {
+    TaskMasks masks;
+    std::map<std::string, Array<float, 3>> uncertainty;  ///< entropy of the vote, bits, (frames, height, width)
+    Index passes = 0;  ///< frames run through the backbone: as many as there are if their features fit
+};
+
+/// Segments a sequence by change detection, with the uncertainty of every pixel.
+///
+/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
+/// @throws ShapeError if the frames are too small for the backbone
+/// @source paper §2.1.4, §3.4.3
+template <class Model, PredictionFusion Fusion>
+Segmentation segment_with_uncertainty(const Model& model, const Images& frames, const Fusion& fusion,
+                                      const SegmentOptions& options = {}) {
+    SequenceComparison<Model> comparison(model, frames, options.memory);
+    const Index count = comparison.frames(), height = comparison.size().height, width = comparison.size().width;
+    Segmentation result;
+    for (const auto& task : model.tasks()) {
+        result.masks[task] = make_array<std::uint8_t>(count, height, width);
+        result.uncertainty[task] = make_array<float>(count, height, width);
+    }
+    // Where not all features fit, a block of queries meets one block of partners after the other.
+    const bool all_fit = comparison.capacity() >= count;
+    const Index block = std::max<Index>(1, all_fit ? std::min<Index>(8, count) : comparison.capacity() / 2);
+    Index done = 0, total = 0;
+    for (Index query = 0; query < count; ++query) total += static_cast<Index>(fusion.partners(query, count).size());
+    for (Index first = 0; first < count; first += block) {
+        struct Question {
+            Index query;
+            Comparison asked;
+        };
+        std::vector<Question> questions;
+        const Index last = std::min(count, first + block);
+        for (Index query = first; query < last; ++query)
+            for (const Comparison& asked : fusion.partners(query, count)) questions.push_back({query, asked});
+        std::stable_sort(questions.begin(), questions.end(), [&](const Question& a, const Question& b) {
+            const auto other = [&](const Question& q) {
+                return (q.asked.slot == Slot::query ? q.asked.pair.partner : q.asked.pair.query) / block;
+            };
+            return !all_fit && other(a) < other(b);
+        });
+        std::vector<Pair> pairs;
+        for (const Question& question : questions) pairs.push_back(question.asked.pair);
+        std::vector<std::vector<PredictionAccumulator>> votes(model.tasks().size());
+        for (auto& of_task : votes)
+            of_task.assign(static_cast<std::size_t>(last - first), fusion.accumulator(height, width));
+
+        const auto take = [&](Index i, Index task, const auto* answer) {
+            const Question& question = questions[static_cast<std::size_t>(i)];
+            auto& vote = votes[static_cast<std::size_t>(task)][static_cast<std::size_t>(question.query - first)];
+            if constexpr (std::is_same_v<decltype(answer), const float*>)
+                vote.add_logits(answer, question.asked.slot);
+            else
+                vote.add_categories(answer, question.asked.slot);
+            if (options.progress && task == 0) options.progress(++done, total);
+        };
+        if (votes.front().front().soft())
+            comparison.logits(pairs, take);
+        else
+            comparison.categories(pairs, take);
+
+        for (std::size_t task = 0; task < votes.size(); ++task) {
+            for (Index query = first; query < last; ++query) {
+                const auto& vote = votes[task][static_cast<std::size_t>(query - first)];
+                const auto mask = vote.mask();
+                const auto uncertainty = vote.uncertainty();
+                std::copy_n(mask.data(), mask.size(), frame_data(result.masks[model.tasks()[task]], query));
+                std::copy_n(uncertainty.data(), uncertainty.size(),
+                            frame_data(result.uncertainty[model.tasks()[task]], query));
+            }
+        }
+    }
+    result.passes = comparison.passes();
+    return result;
+}
+
+/// Segments a sequence by change detection.
+///
+/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
+/// @throws ShapeError if the frames are too small for the backbone
+/// @source paper §2.1.4
+template <class Model, PredictionFusion Fusion>
+TaskMasks segment(const Model& model, const Images& frames, const Fusion& fusion, const SegmentOptions& options = {}) {
+    return segment_with_uncertainty(model, frames, fusion, options).masks;
+}
+
+}  // namespace mtdn

@@ -1,0 +1,300 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <mtdn/change/counts.hpp>
+#include <mtdn/data/batch.hpp>
+#include <mtdn/data/resize.hpp>
+#include <mtdn/data/sampler.hpp>
+#include <mtdn/experiment/evaluate.hpp>
+#include <mtdn/experiment/train_options.hpp>
+#include <mtdn/nn/state.hpp>
+#include <mtdn/optim/adamw.hpp>
+#include <mtdn/optim/clip.hpp>
+#include <mtdn/optim/schedule.hpp>
+#include <mtdn/optim/sgd.hpp>
+
+namespace mtdn {
+
+/// Where a run stands: what a checkpoint holds besides the tensors. Times are not part of it.
+struct TrainingPosition {
+    Index epoch = 0;         ///< being worked on
+    Index batch = 0;         ///< next of that epoch
+    double loss_sum = 0;     ///< over the pairs of that epoch so far
+    Index loss_pairs = 0;    ///< their number
+    double best = -std::numeric_limits<double>::infinity();  ///< selection score
+    Index best_epoch = -1;
+    double last = std::numeric_limits<double>::quiet_NaN();  ///< latest selection score
+    std::vector<EpochRecord> curve;
+};
+
+/// Trains a Siamese model, a step at a time.
+///
+/// Every step is a function of (options, data, position, weights, optimizer state): a run that is stopped anywhere and
+/// taken up again from these ends with the same bits.
+template <class Model>
+class Trainer {
+public:
+    using B = typename Model::Backend;
+
+    /// @param data training and validation sequences; scaled to `options.size`, validated at their own size
+    /// @throws OptionError, DataError, ShapeError for what does not fit together
+    Trainer(Model& model, const Dataset& data, TrainOptions options)
+        : model_(model), options_(std::move(options)),
+          training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
+          sampler_(make_sampler(training_.train().frame_counts(), options_)),
+          schedule_(make_schedule(options_.schedule, options_.epochs, options_.warm_up)),
+          optimizer_(make_optimizer(options_)), tape_(model.backend()) {
+        require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
+        require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
+        require<DataError>(!training_.train().empty(), "Trainer: the dataset has no training sequence");
+        if (options_.size > 0) model_.set_size(options_.size);
+        enable_gradients(model_.parameters(), model_);
+        make_groups();
+        make_losses();
+    }
+
+    const TrainingPosition& position() const { return position_; }
+    const TrainOptions& options() const { return options_; }
+    Model& model() { return model_; }
+    const Model& model() const { return model_; }
+    /// What the optimizer remembers; shared with it.
+    OptimizerState<B> optimizer_state() { return optimizer_.state(model_.parameters().values); }
+    /// Weights and running statistics of the best validation so far; empty before the first.
+    const StateDictionary& best_state() const { return best_; }
+
+    /// Takes up a run: the model's and the optimizer's tensors have been loaded by the caller.
+    void set_position(TrainingPosition position, StateDictionary best) {
+        position_ = std::move(position);
+        best_ = std::move(best);
+    }
+
+    /// Whether the last epoch is done or patience has run out.
+    bool finished() const {
+        return position_.epoch >= options_.epochs ||
+               (options_.patience > 0 && position_.batch == 0 && position_.best_epoch >= 0 &&
+                position_.epoch - 1 - position_.best_epoch >= options_.patience);
+    }
+
+    /// One step, and behind an epoch's last batch the validation. Returns whether the epoch is done.
+    bool step() {
+        const auto begin = std::chrono::steady_clock::now();
+        const Batch batch = sampler_.batch(position_.epoch, position_.batch);
+        const double loss = learn(batch);
+        const auto pairs = static_cast<Index>(batch.pairs.size());
+        position_.loss_sum += loss * static_cast<double>(pairs);
+        position_.loss_pairs += pairs;
+        pairs_done_ += pairs;
+        ++position_.batch;
+        const bool epoch_done = position_.batch == sampler_.batches();
+        if (epoch_done) finish_epoch(epoch_seconds_ + seconds_since(begin));
+        epoch_seconds_ = epoch_done ? 0 : epoch_seconds_ + seconds_since(begin);
+        return epoch_done;
+    }
+
+    /// Steps until finished, out of time, or `after_step(*this, epoch_done)` returns false.
+    template <class AfterStep>
+    void run(AfterStep&& after_step) {
+        const auto begin = std::chrono::steady_clock::now();
+        pairs_done_ = 0;
+        while (!finished()) {
+            const Index epoch = position_.epoch;
+            const double rate = current_rate();
+            const bool epoch_done = step();
+            const double seconds = seconds_since(begin);
+            if (options_.progress) report(epoch, rate, epoch_done, seconds);
+            if (epoch_done && options_.on_epoch) options_.on_epoch(position_.curve.back());
+            if (!after_step(*this, epoch_done) || seconds > options_.max_seconds) break;
+        }
+    }
+
+    /// Gives the model its best weights, if there was a validation.
+    void restore_best() {
+        if (!best_.empty()) load_state(model_, best_, "Trainer");
+    }
+
+    /// Learning rate of the present epoch.
+    double current_rate() const { return options_.rate * schedule_(position_.epoch); }
+
+private:
+    static AnyBatchSampler make_sampler(const std::vector<Index>& counts, const TrainOptions& options) {
+        const AnyPairPolicy policy = pair_policy(options.pairs);
+        if (options.clique > 0)
+            return CliqueSampler(counts, policy, {.clique = options.clique, .batch = options.batch, .seed = options.seed});
+        return PairSampler(counts, policy, {.batch = options.batch, .seed = options.seed});
+    }
+
+    static AnyOptimizer<B> make_optimizer(const TrainOptions& options) {
+        if (options.optimizer == "sgd")
+            return Sgd<B>({.momentum = options.momentum, .decay = options.weight_decay});
+        require<OptionError>(options.optimizer == "adamw", "Trainer: no optimizer \"", options.optimizer,
+                             "\"; expected adamw or sgd");
+        return AdamW<B>({.decay = options.weight_decay});
+    }
+
+    // Runs of neighbouring parameters that are treated alike.
+    void make_groups() {
+        for (const auto& entry : model_.parameters().entries) {
+            if (!entry.trainable) continue;
+            const bool decays = options_.decay_norms_and_biases || entry.kind != ParameterKind::vector;
+            const Index size = (entry.size + 15) / 16 * 16;
+            if (!groups_.empty() && groups_.back().offset + groups_.back().count == entry.offset &&
+                groups_.back().decay_factor == (decays ? 1.0 : 0.0))
+                groups_.back().count += size;
+            else
+                groups_.push_back({entry.offset, size, 1.0, decays ? 1.0 : 0.0});
+        }
+        require<OptionError>(!groups_.empty(), "Trainer: no parameter is trainable");
+    }
+
+    void make_losses() {
+        const AnyPairPolicy policy = pair_policy(options_.pairs);
+        for (const auto& [task, weight] : options_.task_weights)
+            require<OptionError>(std::count(model_.tasks().begin(), model_.tasks().end(), task) > 0,
+                                 "Trainer: a loss weight for \"", task, "\", which is no task of the model");
+        for (const auto& task : model_.tasks()) {
+            ClassCounts<4> counts;
+            bool labelled = false;
+            for (const Sequence& sequence : training_.train()) {
+                const auto found = sequence.masks.find(task);
+                if (found == sequence.masks.end()) continue;
+                labelled = true;
+                const auto of_sequence = class_counts(policy, found->second);
+                for (std::size_t c = 0; c < 4; ++c) counts[c] += of_sequence[c];
+            }
+            require<DataError>(labelled, "Trainer: no training sequence has masks of task \"", task, "\"");
+            std::vector<double> weights;
+            if (options_.loss.beta > 0) weights = class_weights(counts, options_.loss.beta);
+            losses_.push_back(make_loss(model_.backend(), options_.loss, weights));
+            const auto weight = options_.task_weights.find(task);
+            loss_weights_.push_back(weight == options_.task_weights.end() ? 1 : weight->second);
+        }
+    }
+
+    ThreadPool& threads() {
+        if constexpr (requires(B& b) { { b.threads() } -> std::same_as<ThreadPool&>; }) {
+            return model_.backend().threads();
+        } else {
+            if (!own_threads_) own_threads_.emplace(1);
+            return *own_threads_;
+        }
+    }
+
+    // Forward, backward, update; returns the loss.
+    double learn(const Batch& batch) {
+        B& backend = model_.backend();
+        assemble(training_.train(), model_.tasks(), batch, options_.augmentation, options_.seed, position_.epoch,
+                 threads(), data_);
+        const Shape shape = shape_of(data_.frames);
+        std::vector<Index> all(static_cast<std::size_t>(shape.frames));
+        for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<Index>(i);
+
+        tape_.clear();
+        backend.fill(model_.parameters().gradients, 0);
+        const bool frozen = options_.batch_norm == BatchNormPolicy::frozen;
+        Pass<B> pass(tape_, frozen ? Statistics::running : Statistics::batch);
+        const bool branches = options_.clique == 0 && options_.batch_norm == BatchNormPolicy::branch;
+        pass.set_groups(branches ? 2 : 1);
+        const Index channels = input_channels(model_.backbone(), shape.channels);
+        const auto maps = model_.features(pass.input(network_input<B>(backend, data_.frames, all, channels)), pass);
+        const auto logits = model_.compare(maps, data_.pairs, pass);
+        Variable<B> loss;
+        for (std::size_t task = 0; task < logits.size(); ++task) {
+            const auto term = scale(losses_[task](logits[task], labels(task, shape)), loss_weights_[task]);
+            loss = task == 0 ? term : add(loss, term);
+        }
+        const double value = static_cast<double>(download(value_of(loss)).front());
+        require<Error>(std::isfinite(value), "Trainer: the loss became ", value, " in epoch ", position_.epoch,
+                       ", batch ", position_.batch, "; lower the rate, or clip the gradient");
+        tape_.backward(loss);
+        if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);
+        optimizer_.step(model_.parameters().values, model_.parameters().gradients, groups_, current_rate());
+        visit_parameters(model_, [](const std::string&, Parameter<B>& parameter) { ++parameter.version; });
+        pass.commit();
+        return value;
+    }
+
+    // The batch's labels of one task, from the masks of its frames.
+    Tensor<B, std::uint8_t> labels(std::size_t task, const Shape& frames) {
+        const Masks& masks = data_.masks.at(model_.tasks()[task]);
+        const Index pixels = frames.height * frames.width;
+        const auto count = static_cast<Index>(data_.pairs.size());
+        labels_.resize(static_cast<std::size_t>(count * pixels));
+        threads().run(count, [&](Index i) {
+            const Pair pair = data_.pairs[static_cast<std::size_t>(i)];
+            change_labels(frame_data(masks, pair.query), frame_data(masks, pair.partner), labels_.data() + i * pixels,
+                          pixels);
+        });
+        Tensor<B, std::uint8_t> tensor(model_.backend(), {count, frames.height, frames.width, 1});
+        upload(std::span<const std::uint8_t>(labels_), tensor);
+        return tensor;
+    }
+
+    void finish_epoch(double seconds) {
+        const auto begin = std::chrono::steady_clock::now();
+        EpochRecord record{position_.epoch, current_rate(),
+                           position_.loss_sum / static_cast<double>(position_.loss_pairs),
+                           std::numeric_limits<double>::quiet_NaN(), {}, 0};
+        if (!validation_.validation().empty()) {
+            const auto selection = selection_score(model_, validation_.validation());
+            record.validation = position_.last = selection.mean;
+            record.validation_tasks = selection.tasks;
+            if (selection.mean > position_.best) {
+                position_.best = selection.mean;
+                position_.best_epoch = position_.epoch;
+                best_ = state_of(model_);
+            }
+        }
+        record.seconds = seconds + seconds_since(begin);
+        position_.curve.push_back(std::move(record));
+        position_.loss_sum = 0;
+        position_.loss_pairs = 0;
+        position_.batch = 0;
+        ++position_.epoch;
+    }
+
+    void report(Index epoch, double rate, bool epoch_done, double seconds) const {
+        const Index left = (options_.epochs - position_.epoch) * sampler_.batches() - position_.batch;
+        const double nan = std::numeric_limits<double>::quiet_NaN();
+        const double each = seconds / std::max(1.0, static_cast<double>(pairs_done_));
+        const double loss = epoch_done ? position_.curve.back().loss
+                                       : position_.loss_sum / static_cast<double>(std::max<Index>(1, position_.loss_pairs));
+        const double remaining = std::min(each * static_cast<double>(left * options_.batch),
+                                          std::max(0.0, options_.max_seconds - seconds));
+        options_.progress({epoch, options_.epochs, epoch_done ? sampler_.batches() : position_.batch,
+                           sampler_.batches(), pairs_done_, seconds, rate, loss, position_.last,
+                           position_.best_epoch >= 0 ? position_.best : nan, remaining, epoch_done});
+    }
+
+    static double seconds_since(std::chrono::steady_clock::time_point begin) {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+
+    Model& model_;
+    TrainOptions options_;
+    Dataset training_;
+    Dataset validation_;
+    AnyBatchSampler sampler_;
+    AnySchedule schedule_;
+    AnyOptimizer<B> optimizer_;
+    Tape<B> tape_;
+    std::vector<ParameterGroup> groups_;
+    std::vector<AnyLoss<B>> losses_;
+    std::vector<double> loss_weights_;
+    std::optional<ThreadPool> own_threads_;
+    BatchData data_;
+    std::vector<std::uint8_t> labels_;
+    TrainingPosition position_;
+    StateDictionary best_;
+    Index pairs_done_ = 0;
+    double epoch_seconds_ = 0;
+};
+
+}  // namespace mtdn
