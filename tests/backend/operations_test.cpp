@@ -1,67 +1,21 @@
-#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include <mtdn/backend/reference.hpp>
+#include <mtdn/backend/testing/checks.hpp>
 #if __has_include(<mtdn/backend/cpu.hpp>)
 #include <mtdn/backend/cpu.hpp>
 #endif
 
-#include "backend/table.hpp"
 #include "support/catch.hpp"
 
 using namespace mtdn;
 
+using mtdn::testing::values_of;
+
 namespace {
-
-template <Backend B>
-std::vector<typename B::Scalar> values_of(const Tensor<B>& x) {
-    std::vector<typename B::Scalar> values(static_cast<std::size_t>(x.shape().size()));
-    x.backend().download(View<B, const typename B::Scalar>(x), std::span<typename B::Scalar>(values));
-    return values;
-}
-
-template <Backend B>
-std::vector<std::uint8_t> values_of(const Tensor<B, std::uint8_t>& x) {
-    std::vector<std::uint8_t> values(static_cast<std::size_t>(x.shape().size()));
-    x.backend().download(View<B, const std::uint8_t>(x), std::span<std::uint8_t>(values));
-    return values;
-}
-
-// Relative root mean square error. A sum of n products in single precision is off by about √n · 2⁻²⁴ of their root
-// mean square: 2e-6 for the longest sum here, 9 · 128 terms. Transformed convolutions (Winograd) lose up to a
-// factor of 4 more. What is simply wrong is off by far more than 1e-5.
-constexpr double rms_tolerance = 1e-5;
-// The largest error, relative to the largest value. Errors spread like a normal variate: five deviations.
-constexpr double largest_tolerance = 5e-5;
-
-template <class T>
-void check_close(const std::vector<T>& ours, const std::vector<double>& expected) {
-    REQUIRE(ours.size() == expected.size());
-    double error = 0, norm = 0, largest_error = 0, largest = 0;
-    bool finite = true;
-    for (std::size_t i = 0; i < ours.size(); ++i) {
-        const double difference = std::abs(ours[i] - expected[i]);
-        finite = finite && std::isfinite(ours[i]);
-        error += difference * difference;
-        norm += expected[i] * expected[i];
-        largest_error = std::max(largest_error, difference);
-        largest = std::max(largest, std::abs(expected[i]));
-    }
-    CHECK(finite);
-    CHECK(std::sqrt(error) <= rms_tolerance * std::sqrt(norm));
-    CHECK(largest_error <= largest_tolerance * largest);
-}
-
-template <Backend B>
-cases::Prepared<B> run(const cases::Case<B>& that, B& backend) {
-    auto prepared = that.prepare(backend);
-    prepared.run();
-    return prepared;
-}
 
 /// A backend of type B with some number of threads, if the type takes one.
 template <Backend B>
@@ -91,23 +45,12 @@ bool available() {
 #define MTDN_TESTED_BACKENDS Reference<float>
 #endif
 
+using Failures = std::vector<std::string>;
+
 TEMPLATE_TEST_CASE("every operation agrees with the reference in double precision", "", MTDN_TESTED_BACKENDS) {
     if (!available<TestType>()) return;
-    using Exact = Reference<double>;
-    Exact exact;
     TestType backend;
-    const auto ours = cases::table<TestType>();
-    const auto expected = cases::table<Exact>();
-    for (std::size_t i = 0; i < ours.size(); ++i) {
-        INFO(ours[i].name());
-        const auto a = run(ours[i], backend);
-        const auto b = run(expected[i], exact);
-        for (std::size_t k = 0; k < a.results.size(); ++k) {
-            INFO("result " << k);
-            check_close(values_of(a.results[k]), values_of(b.results[k]));
-        }
-        for (std::size_t k = 0; k < a.codes.size(); ++k) CHECK(values_of(a.codes[k]) == values_of(b.codes[k]));
-    }
+    CHECK(testing::check_backend(backend) == Failures{});
 }
 
 TEMPLATE_TEST_CASE("every operation gives equal bits for every number of threads, and again", "",
@@ -115,15 +58,21 @@ TEMPLATE_TEST_CASE("every operation gives equal bits for every number of threads
     if (!available<TestType>()) return;
     const auto first = backend_with<TestType>(1);
     for (const int threads : {1, 2, 3, 7}) {
-        const auto second = backend_with<TestType>(threads);
-        for (const auto& that : cases::table<TestType>()) {
-            INFO(that.name() << ", " << threads << " threads");
-            const auto a = run(that, *first), b = run(that, *second);
-            for (std::size_t k = 0; k < a.results.size(); ++k)
-                CHECK(values_of(a.results[k]) == values_of(b.results[k]));
-            for (std::size_t k = 0; k < a.codes.size(); ++k) CHECK(values_of(a.codes[k]) == values_of(b.codes[k]));
-        }
+        INFO(threads << " threads");
+        CHECK(testing::check_equal_bits(*first, *backend_with<TestType>(threads)) == Failures{});
     }
+}
+
+TEST_CASE("the check of a backend finds what is wrong") {
+    using testing::deviation;
+    CHECK(deviation<float>({1, 2}, {1, 2}).rms == 0);
+    CHECK(deviation<float>({3, 4.5F}, {3, 4}).rms == Approx(0.1));
+    CHECK(deviation<float>({3, 4.5F}, {3, 4}).largest == Approx(0.125));
+    CHECK(deviation<float>({0, 1e-30F}, {0, 0}).rms == HUGE_VAL);
+    CHECK(deviation<float>({NAN, 1}, {0, 1}).rms == HUGE_VAL);
+    Reference<float> single;
+    CHECK_THAT(testing::check_backend(single, 0).front(),
+               Catch::Contains("convolve/forward/") && Catch::Contains("off by"));
 }
 
 TEMPLATE_TEST_CASE("values come back from a backend as they went, slices included", "", MTDN_TESTED_BACKENDS) {

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "backend/cases.hpp"
+#include <mtdn/backend/testing/cases.hpp>
 
-namespace cases {
+namespace mtdn::testing::cases {
 
 template <class T>
 void append(std::vector<T>& table, std::vector<T> more) {
@@ -144,4 +144,4 @@ std::vector<Case<B>> table() {
     return all;
 }
 
-}  // namespace cases
+}  // namespace mtdn::testing::cases
