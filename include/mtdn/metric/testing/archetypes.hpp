@@ -8,6 +8,7 @@
 namespace mtdn::testing {
 
 /// The smallest metric: how many frames there were.
+//[metric
 struct MetricArchetype {
     double frames = 0;
 
@@ -19,6 +20,7 @@ struct MetricArchetype {
     std::optional<double> value() const { return frames; }
     std::string name() const { return "frames"; }
 };
+//]
 static_assert(Metric<MetricArchetype>);
 
 }  // namespace mtdn::testing
