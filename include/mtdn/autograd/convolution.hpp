@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <mtdn/autograd/parameter.hpp>
 #include <mtdn/autograd/variable.hpp>
 
@@ -10,7 +12,8 @@ namespace mtdn {
 /// @shape x (N, H, W, I), weight (k, k, I, O), bias (1, 1, 1, O) or null → (N, H', W', O)
 /// @throws ShapeError if the channels differ or the window does not fit
 template <Backend B>
-Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const Parameter<B>* bias, const Window& window) {
+Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std::type_identity_t<Parameter<B>>* bias,
+                     const Window& window) {
     const Shape in = x.shape(), w = weight.value.shape();
     require<ShapeError>(in.channels == w.width, "convolve: the input ", in, " has ", in.channels,
                         " channels, the weights ", w, " take ", w.width);
@@ -37,7 +40,8 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const Par
 /// @shape x (N, H, W, I), weight (2, 2, I, O), bias (1, 1, 1, O) → (N, 2H, 2W, O)
 /// @throws ShapeError if the channels differ
 template <Backend B>
-Variable<B> transposed_convolve(const Variable<B>& x, const Parameter<B>& weight, const Parameter<B>* bias) {
+Variable<B> transposed_convolve(const Variable<B>& x, const Parameter<B>& weight,
+                                const std::type_identity_t<Parameter<B>>* bias) {
     const Shape in = x.shape(), w = weight.value.shape();
     require<ShapeError>(in.channels == w.width && w.frames == 2 && w.height == 2, "transposed_convolve: the input ", in,
                         " for weights ", w, "; expected (2, 2, ", in.channels, ", any)");

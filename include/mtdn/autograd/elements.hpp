@@ -11,7 +11,8 @@ void require_same_shape(const char* function, const Variable<B>& a, const Variab
 }
 template <Backend B>
 Tape<B>* common_tape(const Variable<B>& a, const Variable<B>& b) {
-    return a.tape() ? a.tape() : b.tape();
+    require_common_tape(a, b);
+    return b.needs_gradient() || !a.tape() ? b.tape() : a.tape();
 }
 }  // namespace detail
 
@@ -72,11 +73,12 @@ Variable<B> scale(const Variable<B>& x, double factor) {
     Tensor<B> y(x.backend(), x.shape());
     const Tensor<B> value = value_of(x);
     x.backend().combine(factor, value, 0, value, y);
-    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y), [places = GradientPlaces<B>(x), factor](Tape<B>& tape, const Tensor<B>& dy) {
-        Tensor<B> dx(tape.backend(), dy.shape());
-        tape.backend().combine(factor, dy, 0, dy, dx);
-        places.add(tape, dx);
-    });
+    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
+                            [places = GradientPlaces<B>(x), factor](Tape<B>& tape, const Tensor<B>& dy) {
+                                Tensor<B> dx(tape.backend(), dy.shape());
+                                tape.backend().combine(factor, dy, 0, dy, dx);
+                                places.add(tape, dx);
+                            });
 }
 
 /// a · b, element by element.
@@ -124,11 +126,12 @@ template <Backend B>
 Variable<B> softmax(const Variable<B>& x) {
     Tensor<B> y(x.backend(), x.shape());
     x.backend().softmax(value_of(x), y);
-    return record_result<B>(x.tape(), x.needs_gradient(), y, [places = GradientPlaces<B>(x), y](Tape<B>& tape, const Tensor<B>& dy) {
-        Tensor<B> dx(tape.backend(), dy.shape());
-        tape.backend().softmax_backward(y, dy, dx);
-        places.add(tape, dx);
-    });
+    return record_result<B>(x.tape(), x.needs_gradient(), y,
+                            [places = GradientPlaces<B>(x), y](Tape<B>& tape, const Tensor<B>& dy) {
+                                Tensor<B> dx(tape.backend(), dy.shape());
+                                tape.backend().softmax_backward(y, dy, dx);
+                                places.add(tape, dx);
+                            });
 }
 
 /// Logarithm of the softmax over the channels, finite for any finite input.
@@ -136,11 +139,12 @@ template <Backend B>
 Variable<B> log_softmax(const Variable<B>& x) {
     Tensor<B> y(x.backend(), x.shape());
     x.backend().log_softmax(value_of(x), y);
-    return record_result<B>(x.tape(), x.needs_gradient(), y, [places = GradientPlaces<B>(x), y](Tape<B>& tape, const Tensor<B>& dy) {
-        Tensor<B> dx(tape.backend(), dy.shape());
-        tape.backend().log_softmax_backward(y, dy, dx);
-        places.add(tape, dx);
-    });
+    return record_result<B>(x.tape(), x.needs_gradient(), y,
+                            [places = GradientPlaces<B>(x), y](Tape<B>& tape, const Tensor<B>& dy) {
+                                Tensor<B> dx(tape.backend(), dy.shape());
+                                tape.backend().log_softmax_backward(y, dy, dx);
+                                places.add(tape, dx);
+                            });
 }
 
 }  // namespace mtdn

@@ -45,8 +45,8 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     ChannelPart<B> part{value, pending, Tape<B>::no_place};
     if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
         part.place = tape->new_place();
-        tape->record([places = GradientPlaces<B>(x), value, mean, variance, w = weight.value, b = bias.value, dw, db, epsilon, activation, own,
-                      place = part.place](Tape<B>& t) {
+        tape->record([places = GradientPlaces<B>(x), value, mean, variance, w = weight.value, b = bias.value, dw, db,
+                      epsilon, activation, own, place = part.place](Tape<B>& t) {
             const Tensor<B> dy = t.take_gradient(place);
             if (dy.empty()) return;
             Tensor<B> dx(t.backend(), value.shape());

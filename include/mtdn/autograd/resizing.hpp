@@ -14,11 +14,12 @@ Variable<B> max_pool(const Variable<B>& x, const Window& window) {
     const Shape in = x.shape();
     Tensor<B> y(x.backend(), {in.frames, window.output(in.height), window.output(in.width), in.channels});
     x.backend().max_pool(value_of(x), window, y);
-    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y), [x, window](Tape<B>& tape, const Tensor<B>& dy) {
-        Tensor<B> dx(tape.backend(), x.shape());
-        tape.backend().max_pool_backward(value_of(x), dy, window, dx);
-        add_gradient(tape, x, dx);
-    });
+    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
+                            [x, window](Tape<B>& tape, const Tensor<B>& dy) {
+                                Tensor<B> dx(tape.backend(), x.shape());
+                                tape.backend().max_pool_backward(value_of(x), dy, window, dx);
+                                add_gradient(tape, x, dx);
+                            });
 }
 
 /// Largest value of each 2×2 square: half the rows and columns.
@@ -91,11 +92,12 @@ Variable<B> crop(const Variable<B>& x, Index height, Index width) {
                         height, " × ", width);
     Tensor<B> y(x.backend(), {in.frames, height, width, in.channels});
     x.backend().crop(value_of(x), y);
-    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y), [places = GradientPlaces<B>(x), in](Tape<B>& tape, const Tensor<B>& dy) {
-        Tensor<B> dx(tape.backend(), in);
-        tape.backend().crop_backward(dy, dx);
-        places.add(tape, dx);
-    });
+    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
+                            [places = GradientPlaces<B>(x), in](Tape<B>& tape, const Tensor<B>& dy) {
+                                Tensor<B> dx(tape.backend(), in);
+                                tape.backend().crop_backward(dy, dx);
+                                places.add(tape, dx);
+                            });
 }
 
 /// More rows and columns at the bottom and right, where the last ones are repeated. For what enters a network.

@@ -46,6 +46,7 @@ public:
     template <class WayBack>
     void record(WayBack&& way_back) {
         using Operation = Recorded<std::decay_t<WayBack>>;
+        static_assert(sizeof(Operation) <= chunk_size && alignof(Operation) <= alignof(std::max_align_t));
         void* memory = reserve(sizeof(Operation), alignof(Operation));
         nodes_.push_back(new (memory) Operation(std::forward<WayBack>(way_back)));
     }
@@ -114,8 +115,6 @@ private:
 
     // Nodes lie one behind the other in chunks that survive the step.
     void* reserve(std::size_t size, std::size_t alignment) {
-        static constexpr std::size_t chunk_size = std::size_t{1} << 16;
-        static_assert(alignof(std::max_align_t) >= 16);
         used_ = (used_ + alignment - 1) / alignment * alignment;
         if (chunks_.empty() || used_ + size > chunk_size) {
             if (!chunks_.empty()) ++chunk_;
@@ -126,6 +125,8 @@ private:
         used_ += size;
         return memory;
     }
+
+    static constexpr std::size_t chunk_size = std::size_t{1} << 16;
 
     B* backend_;
     std::vector<Tensor<B>> gradients_;

@@ -27,6 +27,9 @@ struct ChannelPart {
     typename Tape<B>::Place place = Tape<B>::no_place;
 };
 
+template <Backend B>
+void require_common_tape(const Variable<B>& a, const Variable<B>& b);
+
 /// A value, (frames, height, width, channels), with a place on a tape, or on none.
 ///
 /// It consists of one or more channel parts, so that concatenation copies nothing and a normalisation writes
@@ -62,9 +65,16 @@ public:
     std::uint64_t recording() const { return recording_; }
 
     /// Whether a gradient is wanted for any part.
+    ///
+    /// @throws Error if one is, and the value is of an earlier recording of its tape
     bool needs_gradient() const {
-        for (const auto& part : parts_)
-            if (part.place != Tape<B>::no_place) return true;
+        for (const auto& part : parts_) {
+            if (part.place == Tape<B>::no_place) continue;
+            require<Error>(recording_ == tape_->recording(),
+                           "Variable: the value is of an earlier recording of its tape; compute it anew, or go on from "
+                           "Variable(value_of(x)), a constant");
+            return true;
+        }
         return false;
     }
 
@@ -72,9 +82,13 @@ public:
     bool is_plain() const { return parts_.size() == 1 && !parts_.front().pending; }
 
     /// More channels behind these.
+    ///
+    /// @throws Error if gradients of both are wanted on different tapes
     void append(const Variable& other) {
+        const bool follow = !tape_ || other.needs_gradient();
+        require_common_tape(*this, other);
         parts_.insert(parts_.end(), other.parts_.begin(), other.parts_.end());
-        if (!tape_) {
+        if (follow) {
             tape_ = other.tape_;
             recording_ = other.recording_;
         }
@@ -85,6 +99,13 @@ private:
     Tape<B>* tape_ = nullptr;
     std::uint64_t recording_ = 0;
 };
+
+/// @throws Error if gradients of both are wanted on different tapes
+template <Backend B>
+void require_common_tape(const Variable<B>& a, const Variable<B>& b) {
+    require<Error>(!a.needs_gradient() || !b.needs_gradient() || a.tape() == b.tape(),
+                   "Variable: operands of one operation are on different tapes");
+}
 
 /// The value of a variable as one tensor: its own if it is plain, else a fresh one with its parts side by side and
 /// pending normalisations applied.
@@ -155,12 +176,15 @@ template <Backend B>
 Variable<B> materialise(const Variable<B>& x) {
     if (x.is_plain()) return x;
     return record_result<B>(x.tape(), x.needs_gradient(), value_of(x),
-                            [places = GradientPlaces<B>(x)](Tape<B>& tape, const Tensor<B>& dy) { places.add(tape, dy); });
+                            [places = GradientPlaces<B>(x)](Tape<B>& tape, const Tensor<B>& dy) {
+                                places.add(tape, dy);
+                            });
 }
 
 template <Backend B>
 void Tape<B>::backward(const Variable<B>& loss, double factor) {
-    require<ShapeError>(!loss.empty() && loss.shape() == Shape{1, 1, 1, 1}, "Tape::backward: the loss must be one number");
+    require<ShapeError>(!loss.empty() && loss.shape() == Shape{1, 1, 1, 1},
+                        "Tape::backward: the loss must be one number");
     require<Error>(loss.tape() == this && loss.recording() == recording_ && loss.is_plain(),
                    "Tape::backward: the loss is not of this tape's present recording; a recording is walked once");
     const Place place = loss.parts().front().place;

@@ -13,11 +13,15 @@
 
 namespace mtdn {
 
-/// How the learning rate changes: `schedule(epoch)` is the factor of epoch `epoch`, counted from 0.
+/// `schedule(epoch)`: a factor of the learning rate.
 template <class S>
-concept Schedule = requires(const S& schedule, Index epoch) {
+concept gives_a_factor_for_every_epoch = requires(const S& schedule, Index epoch) {
     { schedule(epoch) } -> std::convertible_to<double>;
 };
+
+/// How the learning rate changes: `schedule(epoch)` is the factor of epoch `epoch`, counted from 0.
+template <class S>
+concept Schedule = std::copyable<S> && gives_a_factor_for_every_epoch<S>;
 
 /// The same rate always.
 struct ConstantSchedule {

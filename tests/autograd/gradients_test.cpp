@@ -1,0 +1,159 @@
+#include <vector>
+
+#include <mtdn/autograd/convolution.hpp>
+#include <mtdn/autograd/elements.hpp>
+#include <mtdn/autograd/frames.hpp>
+#include <mtdn/autograd/normalisation.hpp>
+#include <mtdn/autograd/resizing.hpp>
+#include <mtdn/autograd/testing/gradient_check.hpp>
+
+#include "support/catch.hpp"
+#include "support/exact.hpp"
+
+// Every function's gradient against central differences.
+namespace {
+
+using namespace mtdn;
+using namespace mtdn::testing;
+using X = Variable<Exact>;
+using Operands = std::vector<X>;
+
+struct Gradients {
+    Exact exact;
+    Random random{11};
+
+    Values any(const Shape& shape) { return random_values(exact, shape, random); }
+
+    template <class Function>
+    void check(const std::string& name, Function&& function, const std::vector<Values>& inputs) {
+        const Report report = check_gradients(name, function, inputs);
+        INFO(report);
+        CHECK(report.passed);
+    }
+    template <class Forward>
+    void check_parameters(const std::string& name, Forward&& forward,
+                          const std::vector<std::pair<std::string, Parameter<Exact>*>>& parameters) {
+        const Report report = check_parameter_gradients(name, forward, parameters);
+        INFO(report);
+        CHECK(report.passed);
+    }
+    Parameter<Exact> parameter(const Shape& shape, ParameterKind kind = ParameterKind::vector) {
+        Parameter<Exact> p(exact, shape, kind);
+        p.value = any(shape);
+        return p;
+    }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Gradients, "gradients of functions of elements") {
+    const std::vector<Values> two{any({2, 3, 4, 3}), any({2, 3, 4, 3})}, one{two[0]};
+    check("combine", [](const Operands& x) { return combine(1.5, x[0], -0.25, x[1]); }, two);
+    check("combine with itself", [](const Operands& x) { return combine(2, x[0], -0.5, x[0]); }, one);
+    check("add", [](const Operands& x) { return add(x[0], x[1]); }, two);
+    check("subtract", [](const Operands& x) { return subtract(x[0], x[1]); }, two);
+    check("scale", [](const Operands& x) { return scale(x[0], -3); }, one);
+    check("multiply", [](const Operands& x) { return multiply(x[0], x[1]); }, two);
+    check("square", [](const Operands& x) { return multiply(x[0], x[0]); }, one);
+    check("softmax", [](const Operands& x) { return softmax(x[0]); }, one);
+    check("log_softmax", [](const Operands& x) { return log_softmax(x[0]); }, one);
+    check("concat", [](const Operands& x) { return multiply(concat(x[0], x[1]), concat(x[1], x[0])); }, two);
+    for (const Activation activation : {Activation::identity, Activation::relu, Activation::leaky_relu,
+                                        Activation::sigmoid, Activation::tanh, Activation::silu, Activation::gelu,
+                                        Activation::absolute})
+        check("activation " + std::to_string(static_cast<int>(activation)),
+              [&](const Operands& x) { return activate(x[0], activation); }, one);
+}
+
+TEST_CASE_METHOD(Gradients, "gradients of functions of frames and sizes") {
+    const std::vector<Values> x{any({3, 6, 4, 2})};
+    const std::vector<Index> order{2, 0, 0, 2, 2};
+    check("gather_frames", [&](const Operands& v) { return gather_frames<Exact>(v[0], order); }, x);
+    check("max_pool2", [](const Operands& v) { return max_pool2(v[0]); }, x);
+    check("max_pool overlapping", [](const Operands& v) { return max_pool(v[0], {.kernel = 3, .stride = 1}); }, x);
+    check("average_pool", [](const Operands& v) { return average_pool(v[0], {.kernel = 2, .stride = 2}); }, x);
+    check("upsample2 nearest", [](const Operands& v) { return upsample2(v[0]); }, x);
+    check("upsample2 bilinear", [](const Operands& v) { return upsample2(v[0], Interpolation::bilinear); }, x);
+    check("resize", [](const Operands& v) { return resize(v[0], 5, 7, Interpolation::bilinear); }, x);
+    check("crop", [](const Operands& v) { return crop(v[0], 5, 2); }, x);
+}
+
+TEST_CASE_METHOD(Gradients, "gradients of convolutions by input, weight and bias") {
+    for (const Window window : {Window{3, 1, 1}, Window{3, 2, 1}, Window{1, 1, 0}, Window{5, 2, 0}}) {
+        INFO("kernel " << window.kernel << ", stride " << window.stride << ", padding " << window.padding);
+        auto weight = parameter({window.kernel, window.kernel, 2, 3}, ParameterKind::convolution);
+        auto bias = parameter(vector_shape(3));
+        const Values x = any({2, 6, 5, 2});
+        check("convolve", [&](const Operands& v) { return convolve(v[0], weight, &bias, window); }, {x});
+        check_parameters("convolve", [&](Tape<Exact>& tape) { return convolve(X(x, &tape, -1), weight, &bias, window); },
+                         {{"weight", &weight}, {"bias", &bias}});
+    }
+    auto weight = parameter({2, 2, 3, 2}, ParameterKind::transposed_convolution);
+    auto bias = parameter(vector_shape(2));
+    const Values x = any({2, 3, 2, 3});
+    check("transposed", [&](const Operands& v) { return transposed_convolve(v[0], weight, &bias); }, {x});
+    check_parameters("transposed", [&](Tape<Exact>& tape) { return transposed_convolve(X(x, &tape, -1), weight, &bias); },
+                     {{"weight", &weight}, {"bias", &bias}});
+}
+
+TEST_CASE_METHOD(Gradients, "gradients of batch normalisation by input, weight and bias, for groups and running statistics") {
+    auto weight = parameter(vector_shape(2)), bias = parameter(vector_shape(2));
+    const RunningStatistics<Exact> running(exact, 2);
+    const Values x = any({4, 3, 2, 2});
+    for (const Activation activation : {Activation::identity, Activation::relu})
+        for (const Index groups : {1, 2, 0}) {  // 0: the running statistics
+            INFO(groups << " groups");
+            const auto forward = [&](const X& v, Tape<Exact>& tape) {
+                Pass<Exact> pass(tape, groups ? Statistics::batch : Statistics::running);
+                pass.set_groups(groups);
+                return batch_normalise(v, weight, bias, running, 1e-5, 0.1, activation, pass);
+            };
+            check("batch_normalise", [&](const Operands& v) { return forward(v[0], *v[0].tape()); }, {x});
+            check_parameters("batch_normalise", [&](Tape<Exact>& tape) { return forward(X(x, &tape, -1), tape); },
+                             {{"weight", &weight}, {"bias", &bias}});
+        }
+}
+
+TEST_CASE_METHOD(Gradients, "gradients through parts and pending normalisations into every reader") {
+    auto weight = parameter(vector_shape(2)), bias = parameter(vector_shape(2));
+    auto kernel = parameter({3, 3, 4, 2}, ParameterKind::convolution);
+    auto up = parameter({2, 2, 4, 1}, ParameterKind::transposed_convolution);
+    const RunningStatistics<Exact> running(exact, 2);
+    const std::vector<Values> two{any({2, 4, 4, 2}), any({2, 4, 4, 2})};
+    // The normalised part is pending, the other plain; both are read together.
+    const auto parts = [&](const Operands& v) {
+        Pass<Exact> pass(*v[0].tape());
+        const X normal = batch_normalise(v[0], weight, bias, running, 1e-5, 0.1, Activation::relu, pass);
+        REQUIRE(normal.parts().front().pending);
+        return concat(normal, v[1]);
+    };
+    const std::vector<Index> order{1, 1, 0};
+    check("convolve", [&](const Operands& v) { return convolve(parts(v), kernel, nullptr, {3, 1, 1}); }, two);
+    check("transposed", [&](const Operands& v) { return transposed_convolve(parts(v), up, nullptr); }, two);
+    check("max_pool2", [&](const Operands& v) { return max_pool2(parts(v)); }, two);
+    check("average", [&](const Operands& v) { return average_pool(parts(v), {.kernel = 2, .stride = 2}); }, two);
+    check("resize", [&](const Operands& v) { return upsample2(parts(v), Interpolation::bilinear); }, two);
+    check("crop", [&](const Operands& v) { return crop(parts(v), 3, 2); }, two);
+    check("gather", [&](const Operands& v) { return gather_frames<Exact>(parts(v), order); }, two);
+    check("multiply", [&](const Operands& v) { return multiply(parts(v), parts(v)); }, two);
+    check("softmax", [&](const Operands& v) { return softmax(parts(v)); }, two);
+    check("tanh", [&](const Operands& v) { return activate(parts(v), Activation::tanh); }, two);
+    check("materialise", [&](const Operands& v) { return materialise(parts(v)); }, two);
+}
+
+TEST_CASE_METHOD(Gradients, "shapes that do not fit are named with both sides") {
+    const X a(any({2, 4, 4, 3})), b(any({2, 4, 4, 2}));
+    const auto weight = parameter({3, 3, 2, 5}, ParameterKind::convolution);
+    CHECK(error_of<ShapeError>([&] { convolve(a, weight, nullptr, {3, 1, 1}); }) ==
+          "convolve: the input (2, 4, 4, 3) has 3 channels, the weights (3, 3, 2, 5) take 2");
+    CHECK(error_of<ShapeError>([&] { convolve(b, weight, nullptr, {5, 1, 1}); }).find("window of 5") != std::string::npos);
+    CHECK(error_of<ShapeError>([&] { add(a, b); }) == "combine: shapes (2, 4, 4, 3) and (2, 4, 4, 2) differ");
+    CHECK(error_of<ShapeError>([&] { concat(a, X(any({2, 4, 5, 3}))); }).find("(2, 4, 5, 3)") != std::string::npos);
+    CHECK(error_of<ShapeError>([&] { gather_frames<Exact>(a, std::vector<Index>{0, 2}); }) == "gather_frames: frame 2 of 2");
+    CHECK(error_of<ShapeError>([&] { crop(a, 5, 1); }).find("to 5 × 1") != std::string::npos);
+    CHECK(error_of<ShapeError>([&] { pad_edge(a, 3, 4); }).find("to 3 × 4") != std::string::npos);
+    CHECK(error_of<OptionError>([&] { max_pool(a, {3, 1, 1}); }) == "max_pool: padding must be 0, got 1");
+    Tape<Exact> tape(exact);
+    const X wanted(any({1, 2, 2, 1}), &tape, tape.new_place());
+    CHECK(error_of<Error>([&] { pad_edge(wanted, 4, 4); }).find("no way back") != std::string::npos);
+}
