@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <mtdn/core/arrays.hpp>
+#include <mtdn/core/error.hpp>
+#include <mtdn/core/masks.hpp>
+#include <mtdn/view/palette.hpp>
+#include <mtdn/view/picture.hpp>
+
+namespace mtdn {
+
+/// How masks are laid over a frame.
+struct OverlayOptions {
+    Palette palette{};     ///< colours of the tasks
+    double opacity = 0.6;  ///< of the colour over the frame, 0…1
+};
+
+/// Masks over a frame, one colour a task.
+///
+/// Where several masks cover a pixel, the last one's colour is seen: A2, which lies within A1, comes after it.
+///
+/// @throws ShapeError if a mask has another size than the frame; OptionError
+inline Picture overlay(const Image& frame, const std::vector<Mask>& masks, const OverlayOptions& options = {}) {
+    require<OptionError>(options.opacity >= 0 && options.opacity <= 1, "overlay: opacity must be in [0, 1], got ",
+                         options.opacity);
+    const Picture ground = grey_picture(frame);
+    Picture picture = ground;
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+        detail::require_same_size(masks[i], frame, "overlay", concatenate("mask ", i), "frame");
+        const Colour colour = options.palette.task(static_cast<Index>(i));
+        // Each colour is laid over the frame, not over the colours before it.
+        for (Index k = 0; k < static_cast<Index>(masks[i].size()); ++k) {
+            if (masks[i].data()[k] != 1) continue;
+            const Index y = k / extent(frame, 1), x = k % extent(frame, 1);
+            set_pixel(picture, y, x, blend(pixel(ground, y, x), colour, options.opacity));
+        }
+    }
+    return picture;
+}
+
+/// The masks of all tasks, in the order of their names, over one frame of a sequence.
+///
+/// @shape  frames (N, H, W, C), every task's masks (N, H, W)
+/// @throws ShapeError, OptionError
+inline Picture overlay(const Images& frames, const TaskMasks& masks, Index frame, const OverlayOptions& options = {}) {
+    const Image image = first_channel(frames, frame);
+    const Index height = extent(frames, 1), width = extent(frames, 2);
+    std::vector<Mask> of_frame;
+    for (const auto& [task, all] : masks) {
+        require<ShapeError>(extent(all, 0) == extent(frames, 0) && extent(all, 1) == height && extent(all, 2) == width,
+                            "overlay: the masks of task \"", task, "\" have size ", detail::size_text(all),
+                            ", the frames ", detail::size_text(frames));
+        auto mask = make_array<std::uint8_t>(height, width);
+        std::copy_n(frame_data(all, frame), height * width, mask.data());
+        of_frame.push_back(std::move(mask));
+    }
+    return overlay(image, of_frame, options);
+}
+
+}  // namespace mtdn
