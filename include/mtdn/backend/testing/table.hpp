@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <mtdn/backend/testing/cases.hpp>
+#include <mtdn/backend/testing/training_cases.hpp>
 
 namespace mtdn::testing::cases {
 
