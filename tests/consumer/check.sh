@@ -22,5 +22,6 @@ else
     "$cmake" --build "$work/build"
     bin=$work/build
 fi
+cd "$work"
 "$bin/without_files"
 "$bin/with_files"
