@@ -16,7 +16,8 @@ struct Normalisation {
     Exact exact;
     Random random{2};
     Tape<Exact> tape{exact};
-    Parameter<Exact> weight{exact, vector_shape(2), ParameterKind::vector}, bias{exact, vector_shape(2), ParameterKind::vector};
+    Parameter<Exact> weight{exact, vector_shape(2), ParameterKind::vector},
+        bias{exact, vector_shape(2), ParameterKind::vector};
     RunningStatistics<Exact> running{exact, 2};
     Values x = random_values(exact, {4, 3, 3, 2}, random, -1, 3);
 
@@ -49,7 +50,10 @@ TEST_CASE_METHOD(Normalisation, "a forward pass is repeatable and changes nothin
     const auto second = numbers(run(pass.input(x), pass));
     CHECK(second == first);
     CHECK(state() == before);
-    { Pass<Exact> dropped(tape); run(dropped.input(x), dropped); }
+    {
+        Pass<Exact> dropped(tape);
+        run(dropped.input(x), dropped);
+    }
     CHECK(state() == before);
     pass.commit();
     const auto after = state();
@@ -129,8 +133,9 @@ TEST_CASE_METHOD(Normalisation, "frames that cannot be cut into the groups are a
     pass.set_groups(3);
     CHECK(error_of<ShapeError>([&] { run(pass.input(x), pass); }) ==
           "batch_normalise: 4 frames cannot be cut into 3 equal groups");
-    CHECK(error_of<ShapeError>([&] { run(pass.input(Values(exact, {1, 2, 2, 3})), pass); }) ==
-          "batch_normalise: the input (1, 2, 2, 3) has 3 channels, the weights 2");
+    CHECK(error_of<ShapeError>([&] {
+              run(pass.input(Values(exact, {1, 2, 2, 3})), pass);
+          }) == "batch_normalise: the input (1, 2, 2, 3) has 3 channels, the weights 2");
 }
 
 TEST_CASE("what a pass says") {

@@ -20,8 +20,10 @@ using X = Variable<Exact>;
 struct Net {
     Exact exact;
     Random random{5};
-    Parameter<Exact> first{exact, {3, 3, 2, 3}, ParameterKind::convolution}, last{exact, {1, 1, 5, 2}, ParameterKind::convolution};
-    Parameter<Exact> weight{exact, vector_shape(3), ParameterKind::vector}, bias{exact, vector_shape(3), ParameterKind::vector};
+    Parameter<Exact> first{exact, {3, 3, 2, 3}, ParameterKind::convolution},
+        last{exact, {1, 1, 5, 2}, ParameterKind::convolution};
+    Parameter<Exact> weight{exact, vector_shape(3), ParameterKind::vector},
+        bias{exact, vector_shape(3), ParameterKind::vector};
     RunningStatistics<Exact> running{exact, 3};
 
     Net() {
@@ -126,7 +128,8 @@ TEST_CASE("a recording is walked once") {
     CHECK(largest(net.gradients()) == 0);
     Tape<Exact> other(net.exact);
     CHECK(error_of<Error>([&] { other.backward(loss); }).find("not of this tape") != std::string::npos);
-    CHECK(error_of<ShapeError>([&] { tape.backward(pass.input(net.frame())); }).find("one number") != std::string::npos);
+    CHECK(error_of<ShapeError>([&] { tape.backward(pass.input(net.frame())); }).find("one number") !=
+          std::string::npos);
 }
 
 TEST_CASE("values of an earlier recording, or of another tape, are refused where a gradient would go astray") {

@@ -79,12 +79,13 @@ inline Variable<Exact> sum(const Variable<Exact>& x) {
     for (const double value : numbers(x)) total += value;
     Values result(x.backend(), vector_shape(1));
     x.backend().fill(result, total);
-    return record_result<Exact>(x.tape(), x.needs_gradient(), std::move(result),
-                                [places = GradientPlaces<Exact>(x), shape = x.shape()](Tape<Exact>& tape, const Values& d) {
-                                    Values dx(tape.backend(), shape);
-                                    tape.backend().fill(dx, download(d).front());
-                                    places.add(tape, dx);
-                                });
+    return record_result<Exact>(
+        x.tape(), x.needs_gradient(), std::move(result),
+        [places = GradientPlaces<Exact>(x), shape = x.shape()](Tape<Exact>& tape, const Values& d) {
+            Values dx(tape.backend(), shape);
+            tape.backend().fill(dx, download(d).front());
+            places.add(tape, dx);
+        });
 }
 
 /// What an error of the given type says that a function throws; empty if it throws none.

@@ -35,8 +35,8 @@ public:
     Variable<B> operator()(const Variable<B>& x, Pass<B>& pass) const {
         const auto middle = convolve_and_normalise(conv1_, norm1_, Activation::relu, x, pass);
         const auto change = convolve_and_normalise(conv2_, norm2_, Activation::identity, middle, pass);
-        const auto kept = shortcut_ ? convolve_and_normalise(*shortcut_, *shortcut_norm_, Activation::identity, x, pass) : x;
-        return relu(add(change, kept));
+        if (!shortcut_) return relu(add(change, x));
+        return relu(add(change, convolve_and_normalise(*shortcut_, *shortcut_norm_, Activation::identity, x, pass)));
     }
 
     static void visit(auto& self, auto&& visitor) {

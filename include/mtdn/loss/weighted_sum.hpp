@@ -51,7 +51,8 @@ AnyLoss<B> make_loss(B& backend, const LossOptions& options, std::span<const dou
         const std::size_t end = std::min(options.name.find('+', begin), options.name.size());
         const std::string name = options.name.substr(begin, end - begin);
         if (name == "focal")
-            terms.emplace_back(1, FocalLoss<B>(backend, {options.gamma, options.reduction, options.smoothing}, class_weights));
+            terms.emplace_back(
+                1, FocalLoss<B>(backend, {options.gamma, options.reduction, options.smoothing}, class_weights));
         else if (name == "cross-entropy")
             terms.emplace_back(1, cross_entropy(backend, class_weights, options.reduction));
         else if (name == "dice")
@@ -59,7 +60,8 @@ AnyLoss<B> make_loss(B& backend, const LossOptions& options, std::span<const dou
         else if (name == "tversky")
             terms.emplace_back(1, TverskyLoss<B>(options.tversky));
         else
-            fail<OptionError>("make_loss: no loss \"", name, "\"; expected focal, cross-entropy, dice, tversky, or several joined by +");
+            fail<OptionError>("make_loss: no loss \"", name,
+                              "\"; expected focal, cross-entropy, dice, tversky, or several joined by +");
         begin = end + 1;
     }
     if (terms.size() == 1) return std::move(terms.front().second);

@@ -83,7 +83,7 @@ void visit_parameters(M& module, Function&& function) {
 template <class M>
 Index count_parameters(const M& module) {
     Index count = 0;
-    visit_parameters(module, [&](const std::string&, const auto& parameter) { count += parameter.value.shape().size(); });
+    visit_parameters(module, [&](const std::string&, const auto& p) { count += p.value.shape().size(); });
     return count;
 }
 

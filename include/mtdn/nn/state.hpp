@@ -11,8 +11,8 @@
 
 namespace mtdn {
 
-/// One tensor of a state dictionary, in PyTorch's layout: convolutions (out, in, k, k), transposed ones (in, out, k, k),
-/// vectors (C), counters ().
+/// One tensor of a state dictionary, in PyTorch's layout: convolutions (out, in, k, k), transposed ones
+/// (in, out, k, k), vectors (C), counters ().
 struct StateTensor {
     std::vector<Index> shape;
     std::vector<double> values;

@@ -32,8 +32,8 @@ concept states_its_name = requires(const F& fusion) {
 ///
 /// @shape (P, H, W, C) twice → (P, H, W, channels(C))
 template <class F, class B>
-concept FeatureFusion = Backend<B> && std::copyable<F> && fuses_two_feature_maps<F, B> && states_its_fused_channels<F> &&
-                        states_its_name<F>;
+concept FeatureFusion = Backend<B> && std::copyable<F> && fuses_two_feature_maps<F, B> &&
+                        states_its_fused_channels<F> && states_its_name<F>;
 
 /// Both maps, one behind the other (the published fusion).
 struct Concatenate {

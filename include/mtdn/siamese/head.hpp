@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <mtdn/nn/batch_norm.hpp>
+#include <mtdn/nn/module.hpp>
 
 namespace mtdn {
 
@@ -24,8 +25,9 @@ concept Head = Backend<B> && Module<H> && maps_fused_features_to_logits<H, B>;
 
 /// Options of a head.
 struct HeadOptions {
-    std::vector<Index> widths;  ///< channels after each 3×3 convolution; empty: 2f, f, f/2, 3 for features of f channels
-    Index classes = 4;          ///< channels of the logits
+    /// channels after each 3×3 convolution; empty: 2f, f, f/2, 3 for features of f channels
+    std::vector<Index> widths;
+    Index classes = 4;  ///< channels of the logits
     Initialiser initialiser = Initialiser::uniform;  ///< first values
 };
 
@@ -44,14 +46,14 @@ public:
         Index in = fused, place = 0;
         for (const Index width : widths) {
             require<OptionError>(width > 0, "ConvHead: widths must be positive, got ", width);
-            convs_.emplace_back(std::to_string(place), Conv2d<B>(backend, {.in = in, .out = width, .bias = false,
-                                                                           .initialiser = options.initialiser}, random));
+            const Conv2dOptions conv{.in = in, .out = width, .bias = false, .initialiser = options.initialiser};
+            convs_.emplace_back(std::to_string(place), Conv2d<B>(backend, conv, random));
             norms_.emplace_back(std::to_string(place + 1), BatchNorm2d<B>(backend, width));
             in = width;
             place += 3;  // convolution, norm, ReLU: the places in the published sequence
         }
-        convs_.emplace_back(std::to_string(place), Conv2d<B>(backend, {.in = in, .out = options.classes, .kernel = 1,
-                                                                       .initialiser = options.initialiser}, random));
+        const Conv2dOptions last{.in = in, .out = options.classes, .kernel = 1, .initialiser = options.initialiser};
+        convs_.emplace_back(std::to_string(place), Conv2d<B>(backend, last, random));
     }
 
     Variable<B> operator()(const Variable<B>& fused, Pass<B>& pass) const {

@@ -8,8 +8,8 @@
 
 namespace mtdn {
 
-/// Plain segmentation: a backbone and, for every task, a 1×1 convolution to {background, feature}. The baseline, and the
-/// pre-training of a Siamese model's backbone.
+/// Plain segmentation: a backbone and, for every task, a 1×1 convolution to {background, feature}. The baseline, and
+/// the pre-training of a Siamese model's backbone.
 template <class Backbone>
 class SingleFrame {
 public:
@@ -17,13 +17,17 @@ public:
     using B = Backend;
     static_assert(EncoderDecoder<Backbone, B>);
 
-    /// @throws OptionError if there is no task
+    /// @throws OptionError if there is no task or a name is there twice
     SingleFrame(Backbone backbone, std::vector<std::string> tasks, Random& random)
         : backbone_(std::move(backbone)), tasks_(std::move(tasks)) {
         require<OptionError>(!tasks_.empty(), "SingleFrame: no task");
         B& b = backend_value(backbone_);
-        for (const auto& task : tasks_)
-            outputs_.emplace_back(task, Conv2d<B>(b, {.in = backbone_.feature_channels(), .out = 2, .kernel = 1}, random));
+        const Conv2dOptions to_classes{.in = backbone_.feature_channels(), .out = 2, .kernel = 1};
+        for (const auto& task : tasks_) {
+            for (const auto& output : outputs_)
+                require<OptionError>(output.first != task, "SingleFrame: task \"", task, "\" is there twice");
+            outputs_.emplace_back(task, Conv2d<B>(b, to_classes, random));
+        }
         parameters_ = flatten(b, *this);
     }
 

@@ -90,8 +90,9 @@ void compare_with_differences(Report& report, const std::vector<CheckedSlope<B>>
 
 /// Checks the gradients of a function of variables by central differences along a random direction of each input.
 ///
-/// `function(variables)` takes a vector of variables on a tape, with the values of `inputs`, and gives a variable of any
-/// shape. Inputs must lie where the function has no kink within a hundredth of the step; they are moved and put back.
+/// `function(variables)` takes a vector of variables on a tape, with the values of `inputs`, and gives a variable of
+/// any shape. Inputs must lie where the function has no kink within a hundredth of the step; they are moved and
+/// put back.
 template <Backend B, class Function>
     requires std::same_as<typename B::Scalar, double>
 Report check_gradients(const std::string& name, Function&& function, const std::vector<Tensor<B>>& inputs,
@@ -107,7 +108,8 @@ Report check_gradients(const std::string& name, Function&& function, const std::
         for (auto& slope : slopes) {
             const auto place = tape.new_place();
             tape.record([place, &slope](Tape<B>& t) {
-                if (const auto gradient = t.take_gradient(place); !gradient.empty()) slope.gradient = download(gradient);
+                const auto gradient = t.take_gradient(place);
+                if (!gradient.empty()) slope.gradient = download(gradient);
             });
             variables.emplace_back(slope.value, &tape, place);
         }
@@ -117,9 +119,9 @@ Report check_gradients(const std::string& name, Function&& function, const std::
     detail::compare_with_differences(
         report, slopes,
         [&] {
-            const double value = download(run().parts().front().tensor).front();
+            const auto value = download(value_of(run()));
             tape.clear();
-            return value;
+            return value.front();
         },
         options);
     return report;
@@ -151,9 +153,9 @@ Report check_parameter_gradients(const std::string& name, Forward&& forward,
     detail::compare_with_differences(
         report, slopes,
         [&] {
-            const double value = download(detail::as_one_number(forward(tape), options.seed).parts().front().tensor).front();
+            const auto value = download(value_of(detail::as_one_number(forward(tape), options.seed)));
             tape.clear();
-            return value;
+            return value.front();
         },
         options);
     return report;
