@@ -85,7 +85,7 @@ public:
         for (Index y = 0; y < n; ++y)
             for (Index x = 0; x < n; ++x) {
                 const double px = static_cast<double>(x) + 0.5 - dx, py = static_cast<double>(y) + 0.5 - dy;
-                const auto [along, beside] = tube_line_.locate(px, py);
+                const auto [along, beside] = tube_line_.locate(px, py, outer_ + 8 * unit_);
                 const double factor = now.radius_factor(along), distance = std::abs(beside);
                 const bool on_tube = along >= 0 && along < now.length;
                 const Index i = y * n + x;
@@ -146,7 +146,7 @@ private:
         for (int i = 0; i < 24 && particles_.size() < 5; ++i) {
             const Spot spot{random_.uniform(0, side), random_.uniform(0, side), unit_ * random_.uniform(5, 11),
                             random_.uniform(0.5, 0.75)};
-            const auto place = tube_line_.locate(spot.x, spot.y);
+            const auto place = tube_line_.locate(spot.x, spot.y, side);
             const bool clear = std::abs(place.beside) > outer_ + spot.radius + 3 * unit_ ||
                                place.along > tube_line_.total() + spot.radius + 3 * unit_;
             if (clear) particles_.push_back(spot);
@@ -173,7 +173,7 @@ private:
     /// Bright fringe at an edge, `distance` px outside it.
     double rim(double distance) const {
         const double t = (distance - 0.5 * unit_) / (1.2 * unit_);
-        return fringe_ * std::exp(-t * t);
+        return std::abs(t) < 4 ? fringe_ * std::exp(-t * t) : 0;
     }
 
     double particles(double x, double y) const {
@@ -187,7 +187,8 @@ private:
     }
 
     double passer(double x, double y, double progress) const {
-        const double d = std::abs(passer_line_.locate(x, y).beside - passer_drift_ * progress), t = d / passer_radius_;
+        const double d = std::abs(passer_line_.locate(x, y, 5 * passer_radius_).beside - passer_drift_ * progress),
+                     t = d / passer_radius_;
         const double shadow = t < 1 ? 1 - passer_strength_ * std::sqrt(1 - t * t) : 1;
         return options_.distractors > 0 ? shadow * (1 + 0.6 * rim(d - passer_radius_)) : 1;
     }

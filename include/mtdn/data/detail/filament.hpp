@@ -40,11 +40,13 @@ public:
         double beside;  ///< signed distance from the line
     };
 
-    /// Where a pixel lies; exact as long as the line bends less than the pixel is far.
-    Place locate(double px, double py) const {
+    /// Where a pixel lies; only roughly if it is farther than `near` from the line.
+    Place locate(double px, double py, double near) const {
         const double dx = px - x_, dy = py - y_;
         const double u = cos_ * dx + sin_ * dy, v = -sin_ * dx + cos_ * dy;
         double x = u;
+        const double sideways = v - (swing(u) - offset_);
+        if (std::abs(sideways) > 2 * near) return {arc_at(u), sideways};
         for (int i = 0; i < 4; ++i) {
             const double d = slope(x), e = swing(x) - offset_ - v;
             x -= std::clamp(((x - u) + e * d) / std::max(0.25, 1 + d * d + e * curvature(x)), -20.0, 20.0);
