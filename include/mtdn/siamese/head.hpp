@@ -26,7 +26,7 @@ concept Head = Backend<B> && Module<H> && maps_fused_features_to_logits<H, B>;
 /// Options of a head.
 struct HeadOptions {
     /// channels after each 3×3 convolution; empty: 2f, f, f/2, 3 for features of f channels
-    std::vector<Index> widths;
+    std::vector<Index> widths{};
     Index classes = 4;  ///< channels of the logits
     Initialiser initialiser = Initialiser::uniform;  ///< first values
 };

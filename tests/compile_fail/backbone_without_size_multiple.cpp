@@ -1,0 +1,18 @@
+// expect: states_its_size_multiple
+#include <mtdn/backbone/encoder_decoder.hpp>
+#include <mtdn/backend/reference.hpp>
+#include <mtdn/nn/convolution.hpp>
+
+using B = mtdn::Reference<double>;
+
+struct Net {
+    mtdn::Conv2d<B> mix;
+    mtdn::Variable<B> encode(const mtdn::Variable<B>& frames, mtdn::Pass<B>&) const { return frames; }
+    mtdn::Variable<B> decode(const mtdn::Variable<B>& level, mtdn::Pass<B>& pass) const { return mix(level, pass); }
+    int feature_channels() const { return 2; }
+#ifndef MTDN_SHOULD_FAIL
+    int size_multiple() const { return 1; }
+#endif
+    static void visit(auto& self, auto&& visitor) { visitor("mix", self.mix); }
+};
+static_assert(mtdn::EncoderDecoder<Net, B>);
