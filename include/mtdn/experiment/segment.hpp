@@ -1,28 +1,14 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
 #include <mtdn/change/fusion.hpp>
 #include <mtdn/experiment/comparison.hpp>
+#include <mtdn/experiment/segment_options.hpp>
 
 namespace mtdn {
-
-/// Options of segmentation.
-struct SegmentOptions {
-    std::size_t memory = 0;  ///< bytes that features may take; 0: half of what is free
-    std::function<void(Index done, Index total)> progress{};  ///< called now and then with the number of pairs done
-};
-
-/// Masks of a sequence, and how sure they are.
-struct Segmentation {
-    TaskMasks masks;
-    std::map<std::string, Array<float, 3>> uncertainty;  ///< entropy of the vote, bits, (frames, height, width)
-    Index passes = 0;  ///< frames run through the backbone: as many as there are if their features fit
-};
 
 /// Segments a sequence by change detection, with the uncertainty of every pixel.
 ///

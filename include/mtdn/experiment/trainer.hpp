@@ -179,8 +179,8 @@ private:
     }
 
     ThreadPool& threads() {
-        if constexpr (requires(B& b) { { b.threads() } -> std::same_as<ThreadPool&>; }) {
-            return model_.backend().threads();
+        if constexpr (requires(B& b) { { b.thread_pool() } -> std::same_as<ThreadPool&>; }) {
+            return model_.backend().thread_pool();
         } else {
             if (!own_threads_) own_threads_.emplace(1);
             return *own_threads_;

@@ -1,0 +1,41 @@
+#pragma once
+
+// The one place that includes CLI11.
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <mtdn/core/error.hpp>
+#include <mtdn/io/json.hpp>
+#include <mtdn/io/polarity.hpp>
+
+/// Options that every command has.
+struct Common {
+    int threads = 0;         ///< 0: one for each processor
+    std::uint64_t seed = 0;  ///< of all that is random
+    bool json = false;       ///< figures as JSON, alone on standard output
+};
+
+// One function a command, each in the file of its name.
+void add_synthesize(CLI::App& app, Common& common);
+void add_info(CLI::App& app, Common& common);
+void add_train(CLI::App& app, Common& common);
+void add_segment(CLI::App& app, Common& common);
+void add_change(CLI::App& app, Common& common);
+void add_evaluate(CLI::App& app, Common& common);
+void add_score(CLI::App& app, Common& common);
+
+/// Writes warnings to standard error.
+void print_warnings(const std::vector<mtdn::Warning>& warnings);
+
+/// Writes JSON to standard output.
+void print_json(const mtdn::Json& json);
+
+/// Adds `--polarity FEATURE,BACKGROUND`.
+void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::string& what);
+
+/// The polarity that was given, if one was.
+std::optional<mtdn::MaskPolarity> polarity_of(const std::vector<int>& values);

@@ -1,0 +1,108 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "cli.hpp"
+#include "network.hpp"
+#include "pictures.hpp"
+#include "scores.hpp"
+
+#include <mtdn/data/baseline.hpp>
+#include <mtdn/data/read_dataset.hpp>
+
+namespace {
+
+using mtdn::Index;
+
+struct EvaluateCommand {
+    std::string model, data, split = "test", fusion = "all", pictures;
+    std::string absent = "zero";
+    bool threshold = false;
+};
+
+mtdn::AbsentClass absent_class(const std::string& name) {
+    if (name == "one") return mtdn::AbsentClass::one;
+    if (name == "skip") return mtdn::AbsentClass::skip;
+    if (name == "nan") return mtdn::AbsentClass::nan;
+    return mtdn::AbsentClass::zero;
+}
+
+mtdn::Image frame_of(const mtdn::Images& frames, Index i) {
+    auto frame = mtdn::make_array<float>(mtdn::extent(frames, 1), mtdn::extent(frames, 2));
+    std::copy_n(mtdn::frame_data(frames, i), frame.size(), frame.data());
+    return frame;
+}
+
+/// What plain thresholds make of a sequence.
+mtdn::TaskMasks threshold_masks(const mtdn::Sequence& sequence) {
+    mtdn::TaskMasks masks;
+    const auto fill = [&](const std::string& task, auto&& mask_of_frame) {
+        if (!sequence.masks.contains(task)) return;
+        auto& all = masks[task] = mtdn::make_array<std::uint8_t>(sequence.size(), sequence.height(), sequence.width());
+        for (Index i = 0; i < sequence.size(); ++i) {
+            const auto mask = mask_of_frame(frame_of(sequence.frames, i));
+            std::copy_n(mask.data(), mask.size(), mtdn::frame_data(all, i));
+        }
+    };
+    fill("A1", mtdn::otsu_mask);
+    fill("A2", mtdn::filled_interior);
+    return masks;
+}
+
+void evaluate(const EvaluateCommand& c, const Common& common) {
+    const auto network = open_network(c.model, common.threads);
+    const auto data = mtdn::read_dataset(c.data);
+    print_warnings(data.warnings());
+    const auto sequences = c.split == "all" ? data.all()
+                           : c.split == "train" ? data.train()
+                           : c.split == "validation" ? data.validation() : data.test();
+    mtdn::require<mtdn::DataError>(!sequences.empty(), c.data, ": no sequence in split ", c.split,
+                                   "; name another by --split");
+    std::vector<std::string> fusions{c.fusion};
+    if (c.fusion == "all") fusions = {"backward", "forward", "consecutive", "ensemble"};
+
+    mtdn::Json json;
+    std::map<std::string, std::vector<LabelledMasks>> columns;  // by sequence, one a fusion
+    const auto take = [&](const std::string& name, const mtdn::ScoreTable& table) {
+        json[name] = scores_json(table);
+        if (!common.json) std::cout << name << '\n' << table << '\n';
+    };
+    for (const auto& name : fusions) {
+        const auto fusion = mtdn::prediction_fusion(name);
+        mtdn::ScoreTable table(absent_class(c.absent));
+        for (const auto& sequence : sequences) {
+            auto masks = network->segment(sequence.frames, fusion, {}).masks;
+            table.add(sequence.name, mtdn::score(masks, sequence.masks));
+            if (!c.pictures.empty()) columns[sequence.name].push_back({name, std::move(masks)});
+        }
+        take(name, table);
+    }
+    if (c.threshold) {
+        mtdn::ScoreTable table(absent_class(c.absent));
+        for (const auto& sequence : sequences)
+            table.add(sequence.name, mtdn::score(threshold_masks(sequence), sequence.masks));
+        take("threshold", table);
+    }
+    if (!c.pictures.empty())
+        for (const auto& sequence : sequences) write_pictures(c.pictures, sequence, columns[sequence.name]);
+    if (common.json) print_json(json);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, Common& common) {
+    auto c = std::make_shared<EvaluateCommand>();
+    auto* command = app.add_subcommand("evaluate", "Scores a model on labelled sequences");
+    command->add_option("--model", c->model, "Weights (.safetensors)")->required();
+    command->add_option("--data", c->data, "Folder of the dataset")->required();
+    command->add_option("--split", c->split, "Sequences to score")
+        ->check(CLI::IsMember({"train", "validation", "test", "all"}))->capture_default_str();
+    command->add_option("--fusion", c->fusion, "Frames that each frame is compared with")
+        ->check(CLI::IsMember({"all", "backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
+    command->add_option("--absent", c->absent, "Score of a class that is neither in truth nor in prediction")
+        ->check(CLI::IsMember({"zero", "one", "skip", "nan"}))->capture_default_str();
+    command->add_flag("--threshold", c->threshold, "Scores plain thresholds, too: Otsu for A1, the filled interior of dark walls for A2");
+    command->add_option("--pictures", c->pictures, "Folder for overlays, confusion maps and contact sheets");
+    command->footer("Example: mtdn evaluate --model runs/film/best.safetensors --data film --split test --fusion all");
+    command->callback([c, &common] { evaluate(*c, common); });
+}

@@ -1,0 +1,18 @@
+#include "network.hpp"
+
+#include "cli.hpp"
+
+std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, int threads, std::uint64_t seed) {
+    mtdn::require<mtdn::OptionError>(description.is_siamese(), "this is a single-frame model; expected a Siamese one");
+    if (description.backbone == "unet") return make_unet_cpu(description, threads, seed);
+    if (description.backbone == "residual") return make_residual_cpu(description, threads, seed);
+    mtdn::fail<mtdn::OptionError>("no backbone \"", description.backbone, "\"; expected unet or residual");
+}
+
+std::unique_ptr<Network> open_network(const std::filesystem::path& file, int threads) {
+    const auto description = mtdn::describe(file);
+    print_warnings(description.warnings);
+    auto network = make_network(description, threads, 0);
+    print_warnings(network->load(file));
+    return network;
+}

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <mtdn/change/fusion.hpp>
+#include <mtdn/core/arrays.hpp>
+#include <mtdn/data/sequence.hpp>
+#include <mtdn/experiment/model_description.hpp>
+#include <mtdn/experiment/segment_options.hpp>
+#include <mtdn/experiment/train_options.hpp>
+
+/// Where a training run keeps its files, and when it writes them.
+struct RunOptions {
+    std::filesystem::path folder;     ///< best.safetensors, last.safetensors, checkpoint.safetensors, curve.csv, curve.jsonl
+    bool resume = false;              ///< go on from the checkpoint
+    double checkpoint_seconds = 120;  ///< a checkpoint at least so often; one at the end of every epoch anyway
+};
+
+/// A Siamese model of any backbone on any backend: what the commands need of it.
+///
+/// Each pair of backbone and backend is instantiated in a file of its own, `<backbone>_<backend>.cpp`.
+class Network {
+public:
+    virtual ~Network() = default;
+
+    virtual const std::vector<std::string>& tasks() const = 0;
+    virtual mtdn::Index parameter_count() const = 0;
+    virtual std::string device() const = 0;
+
+    /// Loads all weights, or the backbone's alone; returns what was odd.
+    virtual std::vector<mtdn::Warning> load(const std::filesystem::path& file) = 0;
+    virtual std::vector<mtdn::Warning> load_backbone(const std::filesystem::path& file) = 0;
+
+    virtual mtdn::Segmentation segment(const mtdn::Images& frames, const mtdn::AnyPredictionFusion& fusion,
+                                       const mtdn::SegmentOptions& options) const = 0;
+    /// Logits of one pair by task, (height, width, 4).
+    virtual std::map<std::string, mtdn::Array<float, 3>> change(const mtdn::Images& two_frames) const = 0;
+    /// Trains, writing the run's files as it goes; the model then has its best weights.
+    virtual std::vector<mtdn::EpochRecord> train(const mtdn::Dataset& data, const mtdn::TrainOptions& options,
+                                                 const RunOptions& run) = 0;
+};
+
+/// A model as described, with fresh weights drawn from the seed.
+///
+/// @throws OptionError if the program has no such backbone
+std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
+
+/// The model in a file, warnings printed.
+std::unique_ptr<Network> open_network(const std::filesystem::path& file, int threads);
+
+// One for each backbone and backend.
+std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
+std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);

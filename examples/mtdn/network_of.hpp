@@ -1,0 +1,124 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "network.hpp"
+
+#include <mtdn/experiment/checkpoint.hpp>
+#include <mtdn/experiment/train.hpp>
+#include <mtdn/experiment/weights.hpp>
+#include <mtdn/io/csv.hpp>
+
+/// The network of one backbone and backend.
+///
+/// `Make(backend, description, random)` makes the backbone.
+template <class Backend, class Make>
+class NetworkOf final : public Network {
+    using Backbone = std::invoke_result_t<Make, Backend&, const mtdn::ModelDescription&, mtdn::Random&>;
+    using Model = mtdn::Siamese<Backbone, mtdn::AnyFeatureFusion<Backend>>;
+
+public:
+    NetworkOf(const mtdn::ModelDescription& description, int threads, std::uint64_t seed, Make make)
+        : backend_({.threads = threads}), random_(seed, "initialise"),
+          model_(make(backend_, description, random_), mtdn::feature_fusion<Backend>(description.feature_fusion),
+                 description.tasks, random_, {.widths = description.head_widths, .classes = description.classes}) {
+        model_.set_size(description.size);
+    }
+
+    const std::vector<std::string>& tasks() const override { return model_.tasks(); }
+    mtdn::Index parameter_count() const override { return model_.parameters().count(); }
+    std::string device() const override { return backend_.describe(); }
+
+    std::vector<mtdn::Warning> load(const std::filesystem::path& file) override {
+        return mtdn::load_weights(file, model_).warnings;
+    }
+    std::vector<mtdn::Warning> load_backbone(const std::filesystem::path& file) override {
+        return mtdn::load_backbone(file, model_).warnings;
+    }
+
+    mtdn::Segmentation segment(const mtdn::Images& frames, const mtdn::AnyPredictionFusion& fusion,
+                               const mtdn::SegmentOptions& options) const override {
+        return mtdn::segment_with_uncertainty(model_, frames, fusion, options);
+    }
+
+    std::map<std::string, mtdn::Array<float, 3>> change(const mtdn::Images& two_frames) const override {
+        std::map<std::string, mtdn::Array<float, 3>> answers;
+        mtdn::SequenceComparison<Model> comparison(model_, two_frames);
+        const mtdn::Pair pair{0, 1};
+        comparison.logits(std::span(&pair, 1), [&](mtdn::Index, mtdn::Index task, const float* logits) {
+            auto answer = mtdn::make_array<float>(comparison.size().height, comparison.size().width, 4);
+            std::copy_n(logits, answer.size(), answer.data());
+            answers.emplace(model_.tasks()[static_cast<std::size_t>(task)], std::move(answer));
+        });
+        return answers;
+    }
+
+    std::vector<mtdn::EpochRecord> train(const mtdn::Dataset& data, const mtdn::TrainOptions& options,
+                                         const RunOptions& run) override {
+        mtdn::Trainer<Model> trainer(model_, data, options);
+        const auto checkpoint = run.folder / "checkpoint.safetensors";
+        if (run.resume) mtdn::load_checkpoint(checkpoint, trainer);
+
+        const mtdn::Index first = trainer.position().epoch;
+        std::vector<std::string> columns{"rate", "loss", "validation"};
+        for (const auto& task : model_.tasks()) columns.push_back("validation_" + task);
+        columns.push_back("seconds");
+        mtdn::CurveWriter curve(run.folder / "curve.csv", columns, first);
+        write_lines(run.folder / "curve.jsonl", trainer.position().curve);
+
+        const auto now = [] { return std::chrono::steady_clock::now(); };
+        auto saved = now();
+        trainer.run([&](auto&, bool epoch_done) {
+            if (epoch_done) {
+                const auto& record = trainer.position().curve.back();
+                std::vector<double> row{record.rate, record.loss, record.validation};
+                for (const auto& task : model_.tasks()) {
+                    const auto found = record.validation_tasks.find(task);
+                    row.push_back(found == record.validation_tasks.end() ? std::nan("") : found->second);
+                }
+                row.push_back(record.seconds);
+                if (trainer.position().best_epoch == record.epoch)
+                    mtdn::save_weights(run.folder / "best.safetensors", model_);
+                curve.append(record.epoch, row);
+                write_lines(run.folder / "curve.jsonl", trainer.position().curve);
+            }
+            if (epoch_done || std::chrono::duration<double>(now() - saved).count() >= run.checkpoint_seconds) {
+                mtdn::save_checkpoint(checkpoint, trainer);
+                saved = now();
+            }
+            return true;
+        });
+        mtdn::save_checkpoint(checkpoint, trainer);
+        mtdn::save_weights(run.folder / "last.safetensors", model_);
+        if (options.keep_best) trainer.restore_best();
+        mtdn::save_weights(run.folder / "best.safetensors", model_);
+        return trainer.position().curve;
+    }
+
+private:
+    static void write_lines(const std::filesystem::path& path, const std::vector<mtdn::EpochRecord>& curve) {
+        std::string lines;
+        for (const auto& record : curve) {
+            const mtdn::Json json{{"epoch", record.epoch},
+                                  {"rate", record.rate},
+                                  {"loss", record.loss},
+                                  {"validation", mtdn::detail::number_json(record.validation)},
+                                  {"validation_tasks", record.validation_tasks},
+                                  {"seconds", record.seconds}};
+            lines += mtdn::json_text(json, -1) + '\n';
+        }
+        mtdn::write_file(path, lines);
+    }
+
+    Backend backend_;
+    mtdn::Random random_;
+    Model model_;
+};
+
+template <class Backend, class Make>
+std::unique_ptr<Network> make_network_of(const mtdn::ModelDescription& description, int threads, std::uint64_t seed,
+                                         Make make) {
+    return std::make_unique<NetworkOf<Backend, Make>>(description, threads, seed, make);
+}

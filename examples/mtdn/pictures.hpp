@@ -1,0 +1,71 @@
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <mtdn/data/sequence.hpp>
+#include <mtdn/io/png.hpp>
+#include <mtdn/view/confusion_map.hpp>
+#include <mtdn/view/overlay.hpp>
+#include <mtdn/view/plot.hpp>
+#include <mtdn/view/sheet.hpp>
+
+#include <mtdn/metric/score.hpp>
+
+/// Masks and what made them.
+struct LabelledMasks {
+    std::string label;
+    mtdn::TaskMasks masks;
+};
+
+inline mtdn::Mask mask_of(const mtdn::Masks& masks, mtdn::Index frame) {
+    auto mask = mtdn::make_array<std::uint8_t>(mtdn::extent(masks, 1), mtdn::extent(masks, 2));
+    std::copy_n(mtdn::frame_data(masks, frame), mask.size(), mask.data());
+    return mask;
+}
+
+/// Writes `<sequence>.png` (frame, truth, each prediction, early to late), `<sequence>_<task>_confusion.png` and
+/// `<sequence>_f1.png` (feature F1 of every frame, a panel a task, a line a prediction).
+inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequence& sequence,
+                           const std::vector<LabelledMasks>& predictions) {
+    std::filesystem::create_directories(folder);
+    const auto frames = mtdn::sheet_frames(sequence.size(), 6);
+    std::vector<std::string> columns;
+    for (const mtdn::Index i : frames) {
+        const double seconds = sequence.seconds[static_cast<std::size_t>(i)];
+        columns.push_back(mtdn::concatenate(seconds, " s"));
+    }
+    std::vector<mtdn::SheetRow> rows{{"frame", {}}, {"truth", {}}};
+    for (const mtdn::Index i : frames) {
+        rows[0].pictures.push_back(mtdn::overlay(sequence.frames, {}, i));
+        rows[1].pictures.push_back(mtdn::overlay(sequence.frames, sequence.masks, i));
+    }
+    for (const auto& [label, masks] : predictions) {
+        rows.push_back({label, {}});
+        for (const mtdn::Index i : frames) rows.back().pictures.push_back(mtdn::overlay(sequence.frames, masks, i));
+    }
+    mtdn::write_png(folder / (sequence.name + ".png"), mtdn::contact_sheet(columns, rows));
+
+    std::vector<mtdn::PlotPanel> panels;
+    for (const auto& [task, truth] : sequence.masks) {
+        std::vector<mtdn::SheetRow> wrong;
+        mtdn::PlotPanel panel{task, "s", "feature F1", {}, std::pair{0.0, 1.0}};
+        for (const auto& [label, masks] : predictions) {
+            const auto found = masks.find(task);
+            if (found == masks.end()) continue;
+            wrong.push_back({label, {}});
+            for (const mtdn::Index i : frames)
+                wrong.back().pictures.push_back(mtdn::confusion_map(mask_of(truth, i), mask_of(found->second, i)));
+            const auto scores = mtdn::score({{task, found->second}}, {{task, truth}}).tasks.at(task).frames;
+            mtdn::PlotLine line{label, sequence.seconds, {}, {}, {}, false};
+            for (const auto& frame : scores) line.y.push_back(mtdn::f1(frame));
+            panel.lines.push_back(std::move(line));
+        }
+        if (wrong.empty()) continue;
+        mtdn::write_png(folder / (sequence.name + "_" + task + "_confusion.png"), mtdn::contact_sheet(columns, wrong));
+        panels.push_back(std::move(panel));
+    }
+    if (!panels.empty()) mtdn::write_png(folder / (sequence.name + "_f1.png"), mtdn::plot(panels));
+}

@@ -1,0 +1,136 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include <unistd.h>
+
+#include "cli.hpp"
+#include "network.hpp"
+
+#include <mtdn/data/read_dataset.hpp>
+#include <mtdn/experiment/progress.hpp>
+#include <mtdn/io/image.hpp>
+#include <mtdn/io/png.hpp>
+#include <mtdn/view/overlay.hpp>
+
+namespace {
+
+namespace fs = std::filesystem;
+using mtdn::Index;
+
+struct SegmentCommand {
+    std::string model, data, frames, out, split;
+    std::string fusion = "backward";
+    mtdn::EnsembleOptions ensemble;
+    std::vector<int> polarity;
+    bool overlays = false, uncertainty = false;
+    double memory_mib = 0;
+};
+
+template <class T>
+mtdn::Array<T, 2> plane(const mtdn::Array<T, 3>& stack, Index i) {
+    auto result = mtdn::make_array<T>(mtdn::extent(stack, 1), mtdn::extent(stack, 2));
+    std::copy_n(mtdn::frame_data(stack, i), result.size(), result.data());
+    return result;
+}
+
+std::string picture_name(const std::string& frame_name) { return fs::path(frame_name).stem().string() + ".png"; }
+
+void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, const mtdn::Segmentation& result,
+                    mtdn::MaskPolarity polarity) {
+    const fs::path folder = fs::path(c.out) / sequence.name;
+    for (const auto& [task, masks] : result.masks) {
+        fs::create_directories(folder / task);
+        for (Index i = 0; i < sequence.size(); ++i)
+            mtdn::write_mask(folder / task / picture_name(sequence.frame_names[static_cast<std::size_t>(i)]),
+                             plane(masks, i), polarity);
+    }
+    if (c.uncertainty) {
+        for (const auto& [task, bits] : result.uncertainty) {
+            const fs::path place = fs::path(c.out) / "uncertainty" / sequence.name / task;
+            fs::create_directories(place);
+            for (Index i = 0; i < sequence.size(); ++i)
+                mtdn::write_frame(place / picture_name(sequence.frame_names[static_cast<std::size_t>(i)]), plane(bits, i));
+        }
+    }
+    if (c.overlays) {
+        const fs::path place = fs::path(c.out) / "overlays" / sequence.name;
+        fs::create_directories(place);
+        for (Index i = 0; i < sequence.size(); ++i)
+            mtdn::write_png(place / picture_name(sequence.frame_names[static_cast<std::size_t>(i)]),
+                            mtdn::overlay(sequence.frames, result.masks, i));
+    }
+}
+
+void segment(const SegmentCommand& c, const Common& common) {
+    mtdn::require<mtdn::OptionError>(c.data.empty() != c.frames.empty(), "segment: give either --data or --frames");
+    const auto network = open_network(c.model, common.threads);
+    const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
+    mtdn::MaskPolarity polarity;
+    std::vector<mtdn::Sequence> sequences;
+    if (!c.frames.empty()) {
+        sequences.push_back(mtdn::read_frames(c.frames));
+    } else {
+        const auto data = mtdn::read_dataset(c.data);
+        print_warnings(data.warnings());
+        polarity = mtdn::polarity_of(data);
+        for (const auto& sequence : data.sequences())
+            if (c.split.empty() || c.split == mtdn::name_of(sequence.split)) sequences.push_back(sequence);
+        mtdn::require<mtdn::DataError>(!sequences.empty(), c.data, ": no sequence in split ", c.split);
+    }
+    if (const auto given = polarity_of(c.polarity)) polarity = *given;
+
+    mtdn::Json json = mtdn::Json::object();
+    for (const auto& sequence : sequences) {
+        mtdn::SegmentOptions options;
+        options.memory = static_cast<std::size_t>(c.memory_mib * 1024 * 1024);
+        const bool terminal = ::isatty(STDERR_FILENO);
+        if (terminal)
+            options.progress = [&](Index done, Index total) {
+                if (done % 16 == 0 || done == total)
+                    std::cerr << '\r' << sequence.name << "  " << done << '/' << total << " pairs"
+                              << (done == total ? "\n" : "");
+            };
+        const auto result = network->segment(sequence.frames, fusion, options);
+        write_sequence(c, sequence, result, polarity);
+        auto& of_sequence = json[sequence.name];
+        of_sequence["frames"] = sequence.size();
+        of_sequence["backbone_passes"] = result.passes;
+        for (const auto& [task, masks] : result.masks) {
+            auto& areas = of_sequence["area_px"][task] = mtdn::Json::array();
+            for (Index i = 0; i < sequence.size(); ++i) {
+                const auto* mask = mtdn::frame_data(masks, i);
+                areas.push_back(std::count(mask, mask + sequence.height() * sequence.width(), std::uint8_t{1}));
+            }
+        }
+        if (result.passes > sequence.size())
+            std::cerr << sequence.name << ": features of " << sequence.size() << " frames did not fit: "
+                      << result.passes << " backbone passes\n";
+        if (!common.json)
+            std::cout << c.out << '/' << sequence.name << ": " << sequence.size() << " frames, "
+                      << result.masks.size() << " tasks\n";
+    }
+    if (common.json) print_json(json);
+}
+
+}  // namespace
+
+void add_segment(CLI::App& app, Common& common) {
+    auto c = std::make_shared<SegmentCommand>();
+    auto* command = app.add_subcommand("segment", "Segments sequences, labelled or not");
+    command->add_option("--model", c->model, "Weights (.safetensors)")->required();
+    command->add_option("--data", c->data, "Folder of a dataset");
+    command->add_option("--frames", c->frames, "Folder of frames, or a TIFF file of several pages");
+    command->add_option("--split", c->split, "Only this split of the dataset")->check(CLI::IsMember({"train", "validation", "test"}));
+    command->add_option("--fusion", c->fusion, "Frames that each frame is compared with")
+        ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
+    command->add_flag("--soft", c->ensemble.soft, "Ensemble: averages probabilities instead of votes");
+    command->add_flag("--both-slots", c->ensemble.both_slots, "Ensemble: compares both ways round");
+    command->add_option("--out", c->out, "Folder for <sequence>/<task>/<frame name>")->required();
+    add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");
+    command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
+    command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
+    command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free")->check(CLI::NonNegativeNumber);
+    command->footer("Example: mtdn segment --model runs/film/best.safetensors --frames film/s5/frames --out masks");
+    command->callback([c, &common] { segment(*c, common); });
+}

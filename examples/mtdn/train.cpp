@@ -1,0 +1,159 @@
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "cli.hpp"
+#include "network.hpp"
+
+#include <mtdn/data/read_dataset.hpp>
+#include <mtdn/experiment/progress.hpp>
+
+namespace {
+
+namespace fs = std::filesystem;
+using mtdn::Index;
+using mtdn::Json;
+
+struct TrainCommand {
+    std::string data, out, init;
+    bool resume = false;
+    std::string batch_norm = "branch";
+    std::vector<std::string> tasks;
+    mtdn::ModelDescription model;
+    mtdn::TrainOptions options;
+    double minutes = 0;
+    bool no_augmentation = false;
+    RunOptions run;
+
+    /// An option of the recipe: kept in run.json, from which `--resume` takes what is not given again.
+    struct Kept {
+        std::string name;
+        CLI::Option* option;
+        std::function<Json()> get;
+        std::function<void(const Json&)> set;
+    };
+    std::vector<Kept> kept;
+
+    template <class T>
+    CLI::Option* keep(CLI::App& command, const std::string& name, T& value, const std::string& help) {
+        auto* option = command.add_option("--" + name, value, help);
+        if constexpr (!std::is_same_v<T, std::vector<std::string>>) option->capture_default_str();
+        kept.push_back({name, option, [&value] { return Json(value); }, [&value](const Json& json) { value = json.get<T>(); }});
+        return option;
+    }
+};
+
+void add_options(CLI::App& command, TrainCommand& c) {
+    c.model.size = 256;
+    c.keep(command, "data", c.data, "Folder of the dataset");
+    command.add_option("--out", c.out, "Folder of the run")->required();
+    command.add_flag("--resume", c.resume, "Goes on with the run in --out; options not given are as they were");
+    c.keep(command, "init", c.init, "Weights to begin from: a model's backbone");
+    c.keep(command, "backbone", c.model.backbone, "Backbone")->check(CLI::IsMember({"unet", "residual"}));
+    c.keep(command, "width", c.model.width, "Channels of the first level")->check(CLI::PositiveNumber);
+    c.keep(command, "depth", c.model.depth, "Number of halvings")->check(CLI::Range(1, 10));
+    c.keep(command, "channels", c.model.in_channels, "Channels that a grey frame is copied to")->check(CLI::PositiveNumber);
+    c.keep(command, "size", c.model.size, "Frames' longer side in training, pixels; 0: as they are")->check(CLI::NonNegativeNumber);
+    c.keep(command, "feature-fusion", c.model.feature_fusion, "How two frames' features become one")
+        ->check(CLI::IsMember({"concat", "difference", "absolute", "product"}));
+    c.keep(command, "tasks", c.tasks, "Tasks, as A1,A2; all of the dataset's where not given")->delimiter(',');
+    c.keep(command, "epochs", c.options.epochs, "Epochs at most")->check(CLI::PositiveNumber);
+    c.keep(command, "minutes", c.minutes, "Stops after so many minutes; 0: when it is done")->check(CLI::NonNegativeNumber);
+    c.keep(command, "batch", c.options.batch, "Pairs a step")->check(CLI::PositiveNumber);
+    c.keep(command, "lr", c.options.rate, "Learning rate of the first epoch")->check(CLI::PositiveNumber);
+    c.keep(command, "schedule", c.options.schedule, "Learning rate over the epochs")
+        ->check(CLI::IsMember({"constant", "linear", "cosine", "step"}));
+    c.keep(command, "warm-up", c.options.warm_up, "Epochs over which the rate rises")->check(CLI::NonNegativeNumber);
+    c.keep(command, "optimizer", c.options.optimizer, "Optimizer")->check(CLI::IsMember({"adamw", "sgd"}));
+    c.keep(command, "weight-decay", c.options.weight_decay, "Weight decay")->check(CLI::NonNegativeNumber);
+    c.keep(command, "clip", c.options.clip, "Largest norm of the gradient; 0: any")->check(CLI::NonNegativeNumber);
+    c.keep(command, "pairs", c.options.pairs, "Pair policy")
+        ->check(CLI::IsMember({"unordered", "unordered_self", "ordered", "ordered_self"}));
+    c.keep(command, "clique", c.options.clique, "Cliques of K frames instead of random pairs; 0: pairs")->check(CLI::NonNegativeNumber);
+    c.keep(command, "loss", c.options.loss.name, "focal, cross-entropy, dice, tversky, or several joined by +");
+    c.keep(command, "gamma", c.options.loss.gamma, "Focal loss: focusing exponent")->check(CLI::NonNegativeNumber);
+    c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")->check(CLI::NonNegativeNumber);
+    c.keep(command, "batch-norm", c.batch_norm, "Where batch statistics come from")
+        ->check(CLI::IsMember({"branch", "stacked", "frozen"}));
+    c.keep(command, "no-augmentation", c.no_augmentation, "true: frames as they are");
+    c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
+    c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
+    command.footer("Example: mtdn train --data film --out runs/film --width 16 --size 128 --epochs 20");
+}
+
+void take_up(TrainCommand& c, Common& common) {
+    const Json saved = mtdn::parse_json_file(fs::path(c.out) / "run.json");
+    try {
+        for (auto& kept : c.kept)
+            if (kept.option->count() == 0) kept.set(saved.at("options").at(kept.name));
+        common.seed = saved.at("seed").get<std::uint64_t>();
+    } catch (const Json::exception& error) {
+        mtdn::fail<mtdn::DataError>((fs::path(c.out) / "run.json").string(), ": damaged: ", error.what());
+    }
+}
+
+void begin(const TrainCommand& c, const Common& common) {
+    std::error_code error;
+    mtdn::require<mtdn::IoError>(!fs::exists(fs::path(c.out) / "run.json", error), c.out,
+                                 ": holds a run already; go on with it by --resume, or name another folder");
+    fs::create_directories(c.out, error);
+    mtdn::require<mtdn::IoError>(!error, c.out, ": create failed: ", error.message());
+    Json options;
+    for (const auto& kept : c.kept) options[kept.name] = kept.get();
+    options["data"] = fs::absolute(c.data).string();
+    mtdn::write_json(fs::path(c.out) / "run.json", {{"seed", common.seed}, {"options", std::move(options)}});
+}
+
+void train(TrainCommand& c, Common& common) {
+    if (c.resume) take_up(c, common);
+    mtdn::require<mtdn::OptionError>(!c.data.empty(), "train: --data is required");
+    const auto data = mtdn::read_dataset(c.data, {.only_tasks = c.tasks});
+    print_warnings(data.warnings());
+    c.model.tasks = data.tasks();
+    mtdn::require<mtdn::DataError>(!c.model.tasks.empty(), c.data, ": no task has masks to learn from");
+    c.options.seed = common.seed;
+    c.options.size = c.model.size;
+    if (c.minutes > 0) c.options.max_seconds = 60 * c.minutes;
+    if (c.no_augmentation) c.options.augmentation = mtdn::NoAugmentation{};
+    c.options.batch_norm = c.batch_norm == "stacked"  ? mtdn::BatchNormPolicy::stacked
+                           : c.batch_norm == "frozen" ? mtdn::BatchNormPolicy::frozen
+                                                      : mtdn::BatchNormPolicy::branch;
+    c.options.progress = mtdn::print_progress;
+    auto network = make_network(c.model, common.threads, common.seed);
+    if (!c.init.empty() && !c.resume) print_warnings(network->load_backbone(c.init));
+    std::cerr << c.model.backbone << ", " << network->parameter_count() << " parameters, " << network->device() << '\n';
+    if (!c.resume) begin(c, common);
+    c.run.folder = c.out;
+    c.run.resume = c.resume;
+    const auto curve = network->train(data, c.options, c.run);
+
+    double best = -1;
+    Index best_epoch = -1;
+    for (const auto& record : curve)
+        if (record.validation > best) {
+            best = record.validation;
+            best_epoch = record.epoch;
+        }
+    const auto file = (fs::path(c.out) / "best.safetensors").string();
+    if (common.json) {
+        Json json{{"model", file}, {"parameters", network->parameter_count()}, {"epochs", curve.size()}};
+        json["best_epoch"] = best_epoch < 0 ? Json(nullptr) : Json(best_epoch);
+        json["best_validation"] = best_epoch < 0 ? Json(nullptr) : Json(best);
+        json["loss"] = curve.empty() ? Json(nullptr) : Json(curve.back().loss);
+        return print_json(json);
+    }
+    std::cout << curve.size() << " epochs";
+    if (best_epoch >= 0) std::cout << ", best validation score " << best << " in epoch " << best_epoch + 1;
+    std::cout << "\nmodel: " << file << '\n';
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Common& common) {
+    auto options = std::make_shared<TrainCommand>();
+    auto* command = app.add_subcommand("train", "Trains a model on a dataset's training sequences");
+    add_options(*command, *options);
+    command->callback([options, &common] { train(*options, common); });
+}
