@@ -74,6 +74,7 @@ TEMPLATE_TEST_CASE("losses refuse a label out of range and ignore 255", "", MTDN
     SECTION("a label that is no class is named") {
         set(0, 4);
         CHECK_THROWS_AS(loss(), DataError);
+        CHECK_THROWS_AS(backend.overlap_sums(logits, labels, sums), DataError);
         CHECK_THROWS_WITH(loss(), Catch::Contains("label 4") && Catch::Contains("less than 4"));
     }
     SECTION("a pixel that does not count changes nothing") {
@@ -98,4 +99,42 @@ TEMPLATE_TEST_CASE("the largest of equals is the first", "", MTDN_TESTED_BACKEND
     backend.fill(dy, 7);
     backend.max_pool_backward(x, dy, Window{.kernel = 2, .stride = 2}, dx);
     CHECK(values_of(dx) == std::vector<T>{7, 0, 0, 0});
+}
+
+TEMPLATE_TEST_CASE("losses and their slopes stay finite for logits as far apart as they can be", "",
+                   MTDN_TESTED_BACKENDS) {
+    using T = typename TestType::Scalar;
+    TestType backend;
+    Tensor<TestType> logits(backend, {1, 1, 2, 2}), slopes(backend, {1, 1, 2, 2});
+    Tensor<TestType> loss(backend, vector_shape(1)), divisor(backend, vector_shape(1)), one(backend, vector_shape(1));
+    Tensor<TestType> sums(backend, {3, 1, 1, 2}), sum_slopes(backend, {2, 1, 1, 2});
+    backend.fill(one, 1);
+    backend.fill(sum_slopes, 1);
+    Tensor<TestType, std::uint8_t> labels(backend, {1, 1, 2, 1});
+    const std::vector<std::uint8_t> right_and_wrong{0, 1};
+    backend.upload(std::span<const std::uint8_t>(right_and_wrong), View<TestType, std::uint8_t>(labels));
+    const auto finite = [](const Tensor<TestType>& x) {
+        for (const T value : values_of(x))
+            if (!std::isfinite(value)) return false;
+        return true;
+    };
+    for (const T far : {T(1e3), T(1e4), T(1e30)}) {
+        const std::vector<T> values{far, 0, far, -far};
+        backend.upload(std::span<const T>(values), View<TestType, T>(logits));
+        for (const double gamma : {0.0, 0.5, 2.0})
+            for (const double smoothing : {0.0, 1e-5}) {
+                INFO("logits " << far << ", gamma " << gamma << ", smoothing " << smoothing);
+                const FocalOptions options{.gamma = gamma, .smoothing = smoothing};
+                backend.focal_loss(logits, labels, Tensor<TestType>(), options, loss, divisor);
+                CHECK(finite(loss));
+                CHECK(values_of(loss)[0] > T(1));
+                backend.focal_loss_backward(logits, labels, Tensor<TestType>(), options, divisor, one, slopes);
+                CHECK(finite(slopes));
+                if (smoothing == 0) CHECK(values_of(slopes)[2] == Approx(0.5));  // one of two pixels, hopelessly wrong
+            }
+        backend.overlap_sums(logits, labels, sums);
+        CHECK(values_of(sums) == std::vector<T>{1, 0, 2, 0, 1, 1});
+        backend.overlap_backward(logits, labels, sum_slopes, slopes);
+        CHECK(finite(slopes));
+    }
 }

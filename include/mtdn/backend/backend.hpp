@@ -149,8 +149,8 @@ concept gathers_frames = requires(B& b, detail::In<B> x, detail::Out<B> y, std::
 ///   Throws DataError where a label is neither below C nor `ignore`.
 /// `focal_loss_backward(logits, labels, weights, options, divisor, dloss, dlogits)`.
 /// `overlap_sums(logits, labels, sums)`: sums (3, 1, 1, C): per class Σ p·y, Σ p, Σ y over the pixels that count,
-///   p the softmax, y the one-hot label. `overlap_backward(logits, labels, slopes, dlogits)`: slopes (2, 1, 1, C) are
-///   the loss's derivatives by the first two sums.
+///   p the softmax, y the one-hot label. Throws as `focal_loss` does. `overlap_backward(logits, labels, slopes, dlogits)`:
+///   slopes (2, 1, 1, C) are the loss's derivatives by the first two sums.
 template <class B>
 concept classifies_pixels = requires(B& b, detail::In<B> x, detail::Out<B> y, detail::InLabels<B> labels,
                                      detail::OutLabels<B> codes, const FocalOptions& focal) {
