@@ -1,4 +1,5 @@
 #include <mtdn/data/augmentation.hpp>
+#include <mtdn/data/testing/archetypes.hpp>
 #include <mtdn/data/testing/checks.hpp>
 
 #include "support/catch.hpp"
@@ -153,6 +154,7 @@ TEST_CASE("the published augmentation obeys the laws at any size") {
     CHECK(mtdn::testing::check_augmentation(PublishedAugmentation{}).empty());
     CHECK(mtdn::testing::check_augmentation(NoAugmentation{}).empty());
     CHECK(mtdn::testing::check_augmentation(AnyAugmentation{PublishedAugmentation{}}).empty());
+    CHECK(mtdn::testing::check_augmentation(mtdn::testing::AugmentationArchetype{}).empty());
 }
 
 TEST_CASE("the check finds an augmentation that breaks a law") {

@@ -33,13 +33,24 @@ struct Batch {
     friend bool operator==(const Batch&, const Batch&) = default;
 };
 
-/// Makes the batches of an epoch; each a pure function of (seed, epoch, index), so that training resumes anywhere.
+/// `sampler.batches()` and `sampler.items()`: the batches, and the pairs in them (frames, if there are no pairs).
 template <class S>
-concept BatchSampler = requires(const S& sampler, Index epoch, Index index) {
+concept counts_what_an_epoch_holds = requires(const S& sampler) {
     { sampler.batches() } -> std::same_as<Index>;
-    { sampler.items() } -> std::same_as<Index>;  // pairs (frames, where there are no pairs) an epoch
-    { sampler.batch(epoch, index) } -> std::same_as<Batch>;
+    { sampler.items() } -> std::same_as<Index>;
 };
+
+/// `sampler.batch(epoch, i)`: the i-th batch of an epoch, 0 ≤ i < batches.
+template <class S>
+concept makes_a_batch_by_its_number = requires(const S& sampler, Index epoch, Index i) {
+    { sampler.batch(epoch, i) } -> std::same_as<Batch>;
+};
+
+/// Makes the batches of an epoch.
+///
+/// Law: a batch is a function of the sampler's seed, the epoch and its number, so that training resumes anywhere.
+template <class S>
+concept BatchSampler = counts_what_an_epoch_holds<S> && makes_a_batch_by_its_number<S> && std::copy_constructible<S>;
 
 namespace detail {
 
@@ -224,8 +235,8 @@ static_assert(BatchSampler<PairSampler> && BatchSampler<CliqueSampler> && BatchS
 /// Any sampler, chosen at run time.
 class AnyBatchSampler {
 public:
-    template <BatchSampler S>
-    requires(!std::same_as<S, AnyBatchSampler>) AnyBatchSampler(S sampler)
+    template <class S>
+    requires(!std::same_as<S, AnyBatchSampler>) && BatchSampler<S> AnyBatchSampler(S sampler)
         : sampler_(std::make_shared<Holder<S>>(std::move(sampler))) {}
 
     Index batches() const { return sampler_->batches(); }
