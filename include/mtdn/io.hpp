@@ -1,0 +1,21 @@
+#pragma once
+
+// <mtdn/mtdn.hpp> and all that reads or writes files: pictures, datasets, weights, checkpoints, tables. Link mtdn::io.
+
+#include <mtdn/data/read_dataset.hpp>
+#include <mtdn/data/read_predictions.hpp>
+#include <mtdn/data/write_dataset.hpp>
+#include <mtdn/experiment/checkpoint.hpp>
+#include <mtdn/experiment/weights.hpp>
+#include <mtdn/io/csv.hpp>
+#include <mtdn/io/image.hpp>
+#include <mtdn/io/json.hpp>
+#include <mtdn/io/npy.hpp>
+#include <mtdn/io/png.hpp>
+#include <mtdn/io/tiff.hpp>
+#include <mtdn/mtdn.hpp>
+#include <mtdn/view/change_map.hpp>
+#include <mtdn/view/confusion_map.hpp>
+#include <mtdn/view/overlay.hpp>
+#include <mtdn/view/plot.hpp>
+#include <mtdn/view/sheet.hpp>

@@ -1,0 +1,81 @@
+#include <filesystem>
+#include <fstream>
+
+#include "experiment/films.hpp"
+#include "support/catch.hpp"
+#include "support/scratch.hpp"
+
+#include <mtdn/experiment/checkpoint.hpp>
+
+using namespace mtdn;
+using namespace mtdn::testing;
+
+namespace {
+
+// `steps` steps, interrupted by a checkpoint and a fresh start after each number in `stops`.
+std::vector<double> trained(const std::filesystem::path& file, Index steps, std::vector<Index> stops) {
+    stops.push_back(steps);
+    Index done = 0;
+    std::vector<double> result;
+    for (std::size_t life = 0; life < stops.size(); ++life) {
+        Cpu cpu;
+        auto model = small_model(cpu, 7 + life);  // other weights, which the checkpoint must replace
+        Trainer<SmallModel> trainer(model, small_film(), quick(3));
+        if (life > 0) load_checkpoint(file, trainer);
+        for (; done < stops[life]; ++done) trainer.step();
+        save_checkpoint(file, trainer);
+        if (done == steps) {
+            trainer.restore_best();
+            result = bits(model);
+            for (const auto& record : trainer.position().curve) {
+                result.push_back(record.loss);
+                result.push_back(record.validation);
+            }
+        }
+    }
+    return result;
+}
+
+}  // namespace
+
+TEST_CASE("a run taken up from a checkpoint ends with the same bits, in the middle of an epoch and at its end") {
+    const Scratch scratch;
+    const auto file = scratch / "checkpoint.safetensors";
+    const Index epoch = (small_film().train().size() * 16 + 4) / 5;
+    const auto whole = trained(file, 2 * epoch + 1, {});
+    CHECK((trained(file, 2 * epoch + 1, {3}) == whole));
+    CHECK((trained(file, 2 * epoch + 1, {2, epoch, epoch + 1, 2 * epoch}) == whole));
+}
+
+TEST_CASE("a run is not taken up with other options, and nothing is changed by the attempt") {
+    const Scratch scratch;
+    const auto file = scratch / "checkpoint.safetensors";
+    Cpu cpu;
+    auto model = small_model(cpu);
+    {
+        Trainer<SmallModel> trainer(model, small_film(), quick(3));
+        trainer.step();
+        save_checkpoint(file, trainer);
+    }
+    auto fresh = small_model(cpu, 9);
+    auto options = quick(3);
+    options.batch = 4;
+    Trainer<SmallModel> trainer(fresh, small_film(), options);
+    const auto before = bits(fresh);
+    CHECK_THROWS_WITH(load_checkpoint(file, trainer), Catch::Matchers::Contains("batch = 5"));
+    CHECK((bits(fresh) == before));
+}
+
+TEST_CASE("a damaged checkpoint is an error that names the file") {
+    const Scratch scratch;
+    const auto file = scratch / "checkpoint.safetensors";
+    Cpu cpu;
+    auto model = small_model(cpu);
+    Trainer<SmallModel> trainer(model, small_film(), quick(3));
+    save_checkpoint(file, trainer);
+    const auto size = std::filesystem::file_size(file);
+    std::filesystem::resize_file(file, size - 8);
+    CHECK_THROWS_WITH(load_checkpoint(file, trainer), Catch::Matchers::Contains(file.string()));
+    std::ofstream(file, std::ios::trunc) << "";
+    CHECK_THROWS_AS(load_checkpoint(file, trainer), IoError);
+}

@@ -1,0 +1,87 @@
+#include "experiment/films.hpp"
+#include "support/catch.hpp"
+
+#include <mtdn/change/fuse.hpp>
+
+using namespace mtdn;
+using namespace mtdn::testing;
+
+namespace {
+
+const Sequence& sequence() { return small_film().test()[0]; }
+
+// The categories of one pair, without any cache.
+Array<std::uint8_t, 2> categories_of(const SmallModel& model, Pair pair) {
+    SequenceComparison<SmallModel> comparison(model, sequence().frames);
+    auto codes = make_array<std::uint8_t>(comparison.size().height, comparison.size().width);
+    comparison.categories(std::span(&pair, 1), [&](Index, Index task, const std::uint8_t* values) {
+        if (task == 0) std::copy_n(values, codes.size(), codes.data());
+    });
+    return codes;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("segmentation is the fusion of the pairs' categories", "", BackwardFusion, ForwardFusion,
+                   ConsecutiveFusion, EnsembleFusion) {
+    Cpu cpu;
+    const auto model = small_model(cpu);
+    const auto ours = segment_with_uncertainty(model, sequence().frames, TestType{});
+    const auto fused = fuse(TestType{}, sequence().size(), [&](Pair pair) { return categories_of(model, pair); });
+    CHECK((ours.masks.at(model.tasks()[0]) == fused.masks));
+    CHECK((ours.uncertainty.at(model.tasks()[0]) == fused.uncertainty));
+}
+
+TEST_CASE("a frame's features are computed once where they fit, and the result is the same where they do not") {
+    Cpu cpu;
+    const auto model = small_model(cpu);
+    const EnsembleFusion fusion{{.soft = true, .both_slots = true}};
+    const auto all = segment_with_uncertainty(model, sequence().frames, fusion);
+    CHECK(all.passes == sequence().size());
+    const auto few = segment_with_uncertainty(model, sequence().frames, fusion, {.memory = 1});
+    CHECK(few.passes > sequence().size());
+    CHECK((few.masks == all.masks));
+    CHECK((few.uncertainty == all.uncertainty));
+}
+
+TEST_CASE("a model's size scales frames on their way in and answers on their way out") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    model.set_size(24);
+    const auto masks = segment(model, sequence().frames, BackwardFusion{});
+    for (const auto& [task, of_task] : masks) {
+        CHECK(extent(of_task, 1) == sequence().height());
+        CHECK(extent(of_task, 2) == sequence().width());
+    }
+    model.set_size(2);
+    CHECK_THROWS_WITH(segment(model, sequence().frames, BackwardFusion{}), Catch::Matchers::Contains("depth 1"));
+}
+
+TEST_CASE("the selection score is the mean over tasks and sequences of the categories' macro F1") {
+    Cpu cpu;
+    const auto model = small_model(cpu);
+    const auto validation = small_film().validation();
+    double sum = 0;
+    Index terms = 0;
+    for (const Sequence& s : validation) {
+        SequenceComparison<SmallModel> comparison(model, s.frames);
+        for (std::size_t t = 0; t < model.tasks().size(); ++t) {
+            CategoryMatrix matrix;
+            for (Index i = 0; i < s.size(); ++i) {
+                for (Index j = 0; j < s.size(); ++j) {
+                    const Pair pair{i, j};
+                    comparison.categories(std::span(&pair, 1), [&](Index, Index task, const std::uint8_t* codes) {
+                        if (task != static_cast<Index>(t)) return;
+                        const Masks& masks = s.masks.at(model.tasks()[t]);
+                        std::vector<std::uint8_t> labels(static_cast<std::size_t>(s.height() * s.width()));
+                        change_labels(frame_data(masks, i), frame_data(masks, j), labels.data(), s.height() * s.width());
+                        matrix.add(codes, labels.data(), s.height() * s.width());
+                    });
+                }
+            }
+            sum += macro_f1(matrix);
+            ++terms;
+        }
+    }
+    CHECK(selection_score(model, validation).mean == Approx(sum / static_cast<double>(terms)).epsilon(1e-12));
+}

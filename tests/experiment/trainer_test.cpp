@@ -1,0 +1,126 @@
+#include "experiment/films.hpp"
+#include "support/catch.hpp"
+
+#include <mtdn/experiment/train.hpp>
+
+using namespace mtdn;
+using namespace mtdn::testing;
+
+TEST_CASE("training gives the same bits on 1, 2, 3 and 7 threads") {
+    std::vector<double> first;
+    for (const int threads : {1, 2, 3, 7}) {
+        Cpu cpu({.threads = threads});
+        auto model = small_model(cpu);
+        Trainer<SmallModel> trainer(model, small_film(), quick());
+        for (int i = 0; i < 4; ++i) trainer.step();
+        if (first.empty()) first = bits(model);
+        CHECK((bits(model) == first));
+    }
+}
+
+TEST_CASE("training lowers the loss on what it is trained on") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    auto options = quick(8);
+    options.rate = 5e-3;
+    const auto result = train(model, small_film(), options);
+    REQUIRE(result.curve.size() == 8);
+    CHECK(result.curve.back().loss < 0.75 * result.curve.front().loss);
+    CHECK(result.best_epoch >= 0);
+    CHECK(result.best > 0);
+}
+
+TEST_CASE("an epoch visits every pair of the policy once, in batches of which the last is smaller") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    auto options = quick(1);
+    Index pairs = 0, steps = 0;
+    options.progress = [&](const TrainProgress& p) {
+        pairs = p.pairs_done;
+        steps = p.batches;
+    };
+    train(model, small_film(), options);
+    const Index sequences = small_film().train().size();
+    CHECK(pairs == sequences * 16);  // ordered + self: 4² of each sequence
+    CHECK(steps == (sequences * 16 + 4) / 5);
+}
+
+TEST_CASE("the learning rate falls linearly by epoch") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    const auto result = train(model, small_film(), quick(3));
+    for (Index epoch = 0; epoch < 3; ++epoch)
+        CHECK(result.curve[static_cast<std::size_t>(epoch)].rate ==
+              Approx(9.5519814e-4 * (1 - static_cast<double>(epoch) / 4)));
+}
+
+TEST_CASE("patience ends training") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    auto options = quick(50);
+    options.patience = 1;
+    options.rate = 1e-12;  // nothing improves but by the running statistics
+    const auto result = train(model, small_film(), options);
+    CHECK(result.curve.size() < 50);
+    CHECK(static_cast<Index>(result.curve.size()) == result.best_epoch + 2);
+}
+
+TEST_CASE("cliques train without branches, and their batch is a multiple of their pairs") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    auto options = quick(1);
+    options.clique = 3;
+    CHECK_THROWS_WITH((Trainer<SmallModel>(model, small_film(), options)), Catch::Matchers::Contains("multiple of 9"));
+    options.batch = 9;
+    Trainer<SmallModel> trainer(model, small_film(), options);
+    const auto before = bits(model);
+    trainer.step();
+    CHECK((bits(model) != before));
+}
+
+TEST_CASE("frozen batch normalisation leaves the running statistics as they are") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    auto options = quick(1);
+    options.batch_norm = BatchNormPolicy::frozen;
+    Trainer<SmallModel> trainer(model, small_film(), options);
+    trainer.step();
+    for (const auto& [name, tensor] : state_of(model))
+        if (name.ends_with("running_mean")) CHECK((tensor.values == std::vector<double>(tensor.values.size(), 0.0)));
+}
+
+TEST_CASE("parameters that are not trainable stay as they are") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    visit_parameters(model, [](const std::string& name, Parameter<Cpu>& p) { p.trainable = !name.starts_with("backbone"); });
+    Trainer<SmallModel> trainer(model, small_film(), quick(1));
+    const auto before = state_of(model);
+    trainer.step();
+    const auto after = state_of(model);
+    bool heads_changed = false;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        const bool running = before[i].first.find("running") != std::string::npos || before[i].second.counter;
+        if (before[i].first.starts_with("heads"))
+            heads_changed |= before[i].second.values != after[i].second.values;
+        else if (!running)
+            CHECK((before[i].second.values == after[i].second.values));
+    }
+    CHECK(heads_changed);
+}
+
+TEST_CASE("what does not fit together is refused by name") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    auto options = quick();
+    options.optimizer = "magic";
+    CHECK_THROWS_WITH((Trainer<SmallModel>(model, small_film(), options)), Catch::Matchers::Contains("magic"));
+    options = quick();
+    options.task_weights["A9"] = 2;
+    CHECK_THROWS_WITH((Trainer<SmallModel>(model, small_film(), options)), Catch::Matchers::Contains("A9"));
+    options = quick();
+    options.pairs = "all";
+    CHECK_THROWS_AS((Trainer<SmallModel>(model, small_film(), options)), OptionError);
+    Random random{1};
+    SmallModel other{UNet<Cpu>{cpu, {.in_channels = 1, .width = 8, .depth = 2}, random}, Concatenate{}, {"B"}, random};
+    CHECK_THROWS_WITH((Trainer<SmallModel>(other, small_film(), quick())), Catch::Matchers::Contains("\"B\""));
+}
