@@ -1,7 +1,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include <mtdn/io/image.hpp>
+#include <mtdn/io.hpp>
 
 // A picture written and read again, so that the image libraries must be linked.
 int main() {
