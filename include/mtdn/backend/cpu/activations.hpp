@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cmath>
+#include <numbers>
+
+#include <mtdn/backend/cpu/exponential.hpp>
+#include <mtdn/backend/options.hpp>
+
+namespace mtdn::detail::cpu {
+
+/// x ← f(x), lane by lane, for functions that have no vector form here.
+template <class I, class F>
+MTDN_ALWAYS_INLINE inline void each_lane(Vector<I>& x, F&& f) {
+    float lanes[I::floats];
+    store(x, lanes);
+    for (float& lane : lanes) lane = f(lane);
+    load(lanes, x);
+}
+
+/// One activation and its derivative, both of the operand and in its place.
+template <class I, Activation A>
+struct Activate {
+    using V = Vector<I>;
+
+    MTDN_ALWAYS_INLINE static void value(V& x) {
+        if constexpr (A == Activation::relu) x = x < 0.0F ? V{} : x;
+        else if constexpr (A == Activation::leaky_relu) x = x > 0.0F ? x : 0.01F * x;
+        else if constexpr (A == Activation::sigmoid) logistic<I>(x);
+        else if constexpr (A == Activation::tanh) each_lane<I>(x, [](float a) { return std::tanh(a); });
+        else if constexpr (A == Activation::silu) {
+            V s = x;
+            logistic<I>(s);
+            x *= s;
+        } else if constexpr (A == Activation::gelu) each_lane<I>(x, [](float a) { return a * normal(a); });
+        else if constexpr (A == Activation::absolute) x = x < 0.0F ? -x : x;
+    }
+
+    MTDN_ALWAYS_INLINE static void slope(V& x) {
+        if constexpr (A == Activation::identity) x = V{} + 1.0F;
+        else if constexpr (A == Activation::relu) x = x > 0.0F ? V{} + 1.0F : V{};
+        else if constexpr (A == Activation::leaky_relu) x = x > 0.0F ? V{} + 1.0F : V{} + 0.01F;
+        else if constexpr (A == Activation::sigmoid) {
+            logistic<I>(x);
+            x *= 1.0F - x;
+        } else if constexpr (A == Activation::tanh) {
+            value(x);
+            x = 1.0F - x * x;
+        } else if constexpr (A == Activation::silu) {
+            V s = x;
+            logistic<I>(s);
+            x = s * (1.0F + x * (1.0F - s));
+        } else if constexpr (A == Activation::gelu) {
+            constexpr auto density = static_cast<float>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+            each_lane<I>(x, [](float a) { return normal(a) + a * density * std::exp(-0.5F * a * a); });
+        } else if constexpr (A == Activation::absolute) {
+            x = x > 0.0F ? V{} + 1.0F : (x < 0.0F ? V{} - 1.0F : V{});
+        }
+    }
+
+private:
+    static float normal(float x) { return 0.5F * std::erfc(-x * static_cast<float>(1 / std::numbers::sqrt2)); }
+};
+
+/// Calls `body(Activate<I, A>{})` for the activation that is asked for.
+template <class I, class Body>
+void with_activation(Activation activation, Body&& body) {
+    switch (activation) {
+        case Activation::identity: return body(Activate<I, Activation::identity>{});
+        case Activation::relu: return body(Activate<I, Activation::relu>{});
+        case Activation::leaky_relu: return body(Activate<I, Activation::leaky_relu>{});
+        case Activation::sigmoid: return body(Activate<I, Activation::sigmoid>{});
+        case Activation::tanh: return body(Activate<I, Activation::tanh>{});
+        case Activation::silu: return body(Activate<I, Activation::silu>{});
+        case Activation::gelu: return body(Activate<I, Activation::gelu>{});
+        case Activation::absolute: return body(Activate<I, Activation::absolute>{});
+    }
+}
+
+/// Applies the activation in place to `pixels` pixels of `channels` values, `step` apart.
+template <class I>
+void activate_pixels(float* values, Index pixels, Index step, Index channels, Activation activation) {
+    with_activation<I>(activation, [&](auto f) {
+        for (Index p = 0; p < pixels; ++p, values += step)
+            for_vectors<I>(channels, [f](auto& out, const auto& in) {
+                out = in;
+                f.value(out);
+            }, values, values);
+    });
+}
+
+}  // namespace mtdn::detail::cpu

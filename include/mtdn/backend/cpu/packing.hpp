@@ -1,0 +1,145 @@
+#pragma once
+
+#include <array>
+
+#include <mtdn/backend/cpu/isa.hpp>
+#include <mtdn/backend/cpu/simd.hpp>
+#include <mtdn/backend/cpu/workspace.hpp>
+
+namespace mtdn::detail::cpu {
+
+/// Copies `count` floats; for counts too small for `memcpy` to be worth its call.
+template <class I>
+MTDN_ALWAYS_INLINE inline void copy_floats(const float* from, Index count, float* to) {
+    Index i = 0;
+    for (; i + I::floats <= count; i += I::floats) __builtin_memcpy(to + i, from + i, sizeof(Vector<I>));
+    for (; i < count; ++i) to[i] = from[i];
+}
+
+/// Channels of images, cut into equal chunks of at most 32, so that one chunk's weights stay in the first cache.
+struct Chunks {
+    Index channels = 0;
+    Index count = 0;
+
+    explicit Chunks(Index all) : channels(all), count(ceil_div(all, 32)) {}
+    Range operator[](Index i) const { return part_of(channels, count, i); }
+};
+
+/// How rows of an image are laid out in a buffer: zeros around it, and `dilation - 1` zeros between its pixels.
+struct PaddedRows {
+    Index dilation = 1;
+    Index padding = 0;  ///< may be negative: so many are cut off
+    Index width = 0;    ///< of the buffer, pixels
+
+    /// Writes `rows` rows from padded row `first` on of `channels`, contiguous, to `buffer`.
+    template <class I>
+    void pack(CpuIn<I> x, Index frame, Index first, Index rows, Range channels, float* buffer) const {
+        const Index count = channels.size();
+        for (Index r = 0; r < rows; ++r, buffer += width * count) {
+            const Index row = first + r - padding;
+            if (row < 0 || row % dilation != 0 || row / dilation >= x.shape.height) {
+                std::fill_n(buffer, width * count, 0.0F);
+                continue;
+            }
+            const float* from = x.at(frame, row / dilation, 0) + channels.first;
+            if (dilation > 1) {
+                std::fill_n(buffer, width * count, 0.0F);
+                for (Index j = 0; j < x.shape.width; ++j)
+                    if (const Index c = j * dilation + padding; c >= 0 && c < width)
+                        copy_floats<I>(from + j * x.stride, count, buffer + c * count);
+                continue;
+            }
+            const Index left = std::clamp<Index>(padding, 0, width);
+            const Index right = std::clamp<Index>(x.shape.width + padding, left, width);
+            from += (left - padding) * x.stride;
+            std::fill_n(buffer, left * count, 0.0F);
+            if (x.stride == count)
+                std::copy_n(from, (right - left) * count, buffer + left * count);
+            else
+                for (Index c = left; c < right; ++c, from += x.stride) copy_floats<I>(from, count, buffer + c * count);
+            std::fill_n(buffer + right * count, (width - right) * count, 0.0F);
+        }
+    }
+};
+
+/// Output channels, cut into blocks of two vectors; the last may be narrower and is filled up with zeros.
+template <class I>
+struct Blocks {
+    static constexpr Index wide = 2 * I::floats;
+    Index channels = 0;
+    Index count = 0;
+
+    explicit Blocks(Index all) : channels(all), count(ceil_div(all, wide)) {}
+    /// Channels of block `i`.
+    Range operator[](Index i) const { return {i * wide, std::min(channels, (i + 1) * wide)}; }
+    /// Vectors of block `i`: 1 or 2.
+    int vectors(Index i) const { return (*this)[i].size() > I::floats ? 2 : 1; }
+    /// Floats of block `i`.
+    Index floats(Index i) const { return vectors(i) * I::floats; }
+    /// Channels of all blocks, the filling included.
+    Index padded() const { return count == 0 ? 0 : (count - 1) * wide + floats(count - 1); }
+};
+
+/// Weights as a convolution reads them: element (tap, in, out) of taps counted over rows and columns of the window.
+struct Weights {
+    const float* data = nullptr;
+    Index taps = 1;
+    Index tap_step = 0;  ///< floats from one tap to the next; negative with `data` at the last tap: flipped
+    Index in_step = 0;
+    Index out_step = 0;
+
+    /// Writes [block][chunk][tap][in][out of the block] to `packed`, of `taps * in * Blocks::padded()` floats.
+    template <class I>
+    void pack(Workspace& workspace, const Chunks& in, const Blocks<I>& out, float* packed) const {
+        const auto place = [&](Index block, Range inputs, Index tap) {
+            return packed + taps * in.channels * Blocks<I>::wide * block +
+                   (taps * inputs.first + tap * inputs.size()) * out.floats(block);
+        };
+        if (out.padded() > out.channels) std::fill_n(packed, taps * in.channels * out.padded(), 0.0F);
+        // Either way, what is read is read in the order of memory.
+        if (out_step == 1)
+            workspace.for_pieces(in.count, taps * 32 * out.channels, [&](Range chunks) {
+                for (Index chunk = chunks.first; chunk < chunks.last; ++chunk)
+                    for (Index tap = 0; tap < taps; ++tap)
+                        for (Index i = in[chunk].first; i < in[chunk].last; ++i)
+                            for (Index block = 0; block < out.count; ++block)
+                                copy_floats<I>(
+                                    data + tap * tap_step + i * in_step + out[block].first, out[block].size(),
+                                    place(block, in[chunk], tap) + (i - in[chunk].first) * out.floats(block));
+            });
+        else
+            workspace.for_pieces(out.count, taps * in.channels * Blocks<I>::wide, [&](Range blocks) {
+                for (Index block = blocks.first; block < blocks.last; ++block)
+                    for (Index tap = 0; tap < taps; ++tap)
+                        for (Index o = out[block].first; o < out[block].last; ++o)
+                            for (Index chunk = 0; chunk < in.count; ++chunk) {
+                                const float* from = data + tap * tap_step + o * out_step + in[chunk].first * in_step;
+                                float* to = place(block, in[chunk], tap) + o - out[block].first;
+                                for (Index i = 0; i < in[chunk].size(); ++i)
+                                    to[i * out.floats(block)] = from[i * in_step];
+                            }
+            });
+    }
+};
+
+/// Rows of the largest register block with `Vectors` vectors.
+template <class I, int Vectors>
+inline constexpr int most_rows = Vectors == 2 ? I::pixels : std::max(I::pixels, 8);
+
+/// Rows of the next register block of `count` ones: nearly equal blocks, none above `most`; above 6, even ones.
+constexpr Index next_rows(Index count, Index most) {
+    const Index rows = ceil_div(count, ceil_div(count, most));
+    if (rows <= 6 || rows % 2 == 0) return rows;
+    return rows < most && rows < count ? rows + 1 : rows - 1;
+}
+
+/// `Kernels::template get<Rows>()` by rows − 1, for the numbers of rows that `next_rows` asks for.
+template <class Kernels, int Most>
+inline constexpr auto kernel_table = []<int... r>(std::integer_sequence<int, r...>) {
+    return std::array<decltype(Kernels::template get<1>()), sizeof...(r)>{[] {
+        if constexpr (r + 1 <= 6 || (r + 1) % 2 == 0) return Kernels::template get<r + 1>();
+        else return decltype(Kernels::template get<1>()){nullptr};
+    }()...};
+}(std::make_integer_sequence<int, Most>{});
+
+}  // namespace mtdn::detail::cpu
