@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <benchmark/benchmark.h>
+#include "support/benchmark.hpp"
 
 #include <mtdn/core/threads.hpp>
 

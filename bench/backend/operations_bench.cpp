@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include <benchmark/benchmark.h>
+#include "support/benchmark.hpp"
 
 #include <mtdn/backend/cpu.hpp>
 #include <mtdn/backend/reference.hpp>

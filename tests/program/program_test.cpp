@@ -1,0 +1,137 @@
+#include "program/program.hpp"
+
+#include <mtdn/data/read_dataset.hpp>
+#include <mtdn/io/npy.hpp>
+#include <mtdn/io/png.hpp>
+
+using namespace mtdn;
+using namespace mtdn::testing;
+
+TEST_CASE("every command says what it does, with an example, and a wrong call is status 2") {
+    const Scratch scratch;
+    CHECK(mtdn_run(scratch, "--help").status == 0);
+    CHECK(mtdn_run(scratch, "--version").out == "0.1.0\n");
+    for (const std::string command : {"synthesize", "info", "train", "segment", "change", "evaluate", "score"}) {
+        const auto help = mtdn_run(scratch, command + " --help");
+        CHECK(help.status == 0);
+        CHECK(help.out.find("Example: mtdn " + command) != std::string::npos);
+        CHECK(mtdn_run(scratch, command + " --no-such-option").status == 2);
+    }
+    CHECK(mtdn_run(scratch, "").status == 2);
+    CHECK(mtdn_run(scratch, "train --data x --out y --batch-norm sideways").status == 2);
+}
+
+TEST_CASE("info counts sequences, frames and pairs") {
+    const auto info = mtdn_run(film().scratch, "info --json --data " + film().data);
+    REQUIRE(info.status == 0);
+    const auto json = parse_json(info.out, "info");
+    const auto& train = json["splits"]["train"];
+    CHECK(train["sequences"] == 1);
+    CHECK(train["frames"] == 3);
+    CHECK(train["pairs"] == Json{{"unordered", 3}, {"unordered_self", 6}, {"ordered", 6}, {"ordered_self", 9}});
+}
+
+TEST_CASE("training leaves weights, a checkpoint, curves and its recipe") {
+    const std::filesystem::path run = film().run;
+    for (const char* name : {"best.safetensors", "last.safetensors", "checkpoint.safetensors", "run.json"})
+        CHECK(std::filesystem::file_size(run / name) > 0);
+    const auto curve = text_of(run / "curve.csv");
+    CHECK(std::count(curve.begin(), curve.end(), '\n') == 3);  // a heading and two epochs
+    const auto lines = text_of(run / "curve.jsonl");
+    CHECK(parse_json(lines.substr(0, lines.find('\n')), "curve")["epoch"] == 0);
+}
+
+TEST_CASE("segment writes masks that score as evaluate says") {
+    const Scratch scratch;
+    const auto out = (scratch / "masks").string();
+    for (const std::string fusion : {"backward", "ensemble"}) {
+        REQUIRE(mtdn_run(scratch, "segment --overlays --uncertainty --split test --model " + film().model + " --data " +
+                                      film().data + " --fusion " + fusion + " --out " + out).status == 0);
+        const auto score = mtdn_run(scratch, "score --json --truth " + film().data + " --prediction " + out);
+        REQUIRE(score.status == 0);
+        CHECK(score.err.find("left out") != std::string::npos);
+        const auto evaluated = mtdn_run(scratch, "evaluate --json --model " + film().model + " --data " + film().data +
+                                                     " --fusion " + fusion);
+        REQUIRE(evaluated.status == 0);
+        CHECK(parse_json(evaluated.out, "evaluate")[fusion] == parse_json(score.out, "score"));
+    }
+    CHECK(std::filesystem::exists(out + "/overlays"));
+    CHECK(std::filesystem::exists(out + "/uncertainty"));
+}
+
+TEST_CASE("segment works on bare frames, feature 255, under the frames' names") {
+    const Scratch scratch;
+    const auto data = read_dataset(film().data);
+    const auto& sequence = data.test()[0];
+    const auto out = (scratch / "masks").string();
+    REQUIRE(mtdn_run(scratch, "segment --model " + film().model + " --frames " + film().data + "/" + sequence.name +
+                                  "/frames --out " + out).status == 0);
+    for (const auto& name : sequence.frame_names) {
+        const auto mask = read_png(std::filesystem::path(out) / "frames" / "A1" / name);
+        for (const auto value : mask.values) CHECK((value == 0 || value == 255));
+    }
+}
+
+TEST_CASE("change writes a map and the logits of every task") {
+    const Scratch scratch;
+    const auto data = read_dataset(film().data);
+    const auto& sequence = data.test()[0];
+    const auto frames = film().data + "/" + sequence.name + "/frames/";
+    const auto out = (scratch / "change").string();
+    const auto run = mtdn_run(scratch, "change --json --model " + film().model + " " + frames +
+                                           sequence.frame_names.front() + " " + frames + sequence.frame_names.back() +
+                                           " --out " + out);
+    REQUIRE(run.status == 0);
+    const auto counts = parse_json(run.out, "change");
+    for (const std::string task : {"A1", "A2"}) {
+        const auto logits = read_npy<float, 3>(out + "/" + task + ".npy");
+        CHECK(extent(logits, 0) == 35);
+        CHECK(extent(logits, 1) == 35);
+        CHECK(extent(logits, 2) == 4);
+        Index overlapping = 0;
+        for (std::size_t i = 0; i < logits.size(); i += 4)
+            overlapping += std::max_element(logits.data() + i, logits.data() + i + 4) - (logits.data() + i) == 3;
+        CHECK(counts[task]["overlapping"] == overlapping);
+        CHECK(read_png(out + "/" + task + ".png").channels == 3);
+    }
+}
+
+TEST_CASE("evaluate shows all fusions, thresholds and pictures") {
+    const Scratch scratch;
+    const auto run = mtdn_run(scratch, "evaluate --json --threshold --model " + film().model + " --data " + film().data +
+                                           " --pictures " + (scratch / "pictures").string());
+    REQUIRE(run.status == 0);
+    const auto json = parse_json(run.out, "evaluate");
+    for (const std::string name : {"backward", "forward", "consecutive", "ensemble", "threshold"})
+        CHECK(json[name]["overall"]["macro_f1"].is_number());
+    CHECK(!std::filesystem::is_empty(scratch / "pictures"));
+}
+
+TEST_CASE("another backbone, feature fusion and loss train and load by the same commands") {
+    const Scratch scratch;
+    const auto out = (scratch / "run").string();
+    const auto run = mtdn_run(scratch, "train --data " + film().data + " --out " + out + " " + Film::recipe() +
+                                           " --epochs 1 --backbone residual --feature-fusion product --loss focal+dice "
+                                           "--tasks A2 --batch-norm stacked --pairs unordered --lr 0.001");
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    const auto evaluated = mtdn_run(scratch, "evaluate --json --fusion forward --model " + out +
+                                                 "/best.safetensors --data " + film().data);
+    REQUIRE(evaluated.status == 0);
+    const auto json = parse_json(evaluated.out, "evaluate")["forward"];
+    CHECK(json.contains("A2"));
+    CHECK(!json.contains("A1"));
+}
+
+TEST_CASE("a model begins from another's backbone") {
+    const Scratch scratch;
+    const auto run = mtdn_run(scratch, "train --data " + film().data + " --out " + (scratch / "run").string() + " " +
+                                           Film::recipe() + " --epochs 1 --clique 2 --init " + film().model);
+    INFO(run.err);
+    CHECK(run.status == 0);
+    const auto wrong = mtdn_run(scratch, "train --data " + film().data + " --out " + (scratch / "wrong").string() +
+                                             " --width 4 --depth 2 --channels 1 --size 0 --init " + film().model);
+    CHECK(wrong.status == 1);
+    CHECK(wrong.err.find(film().model) != std::string::npos);
+    CHECK(!std::filesystem::exists(scratch / "wrong"));
+}
