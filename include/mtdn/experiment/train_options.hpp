@@ -58,7 +58,7 @@ struct TrainOptions {
     double momentum = 0.9;          ///< of sgd
     bool decay_norms_and_biases = true;  ///< false: weight decay on convolution weights alone
     double clip = 0;                ///< largest norm of the gradient; 0: any
-    LossOptions loss{};             ///< of every task
+    LossOptions loss = LossOptions();  ///< of every task (written so, or g++ 12 warns at a user's call)
     std::map<std::string, double> task_weights{};  ///< of the tasks' losses; 1 where none is given
     BatchNormPolicy batch_norm = BatchNormPolicy::branch;  ///< source of batch statistics
     AnyAugmentation augmentation = PublishedAugmentation{};  ///< of every frame that is trained on
