@@ -38,6 +38,19 @@ public:
     Index groups() const { return groups_; }
     void set_groups(Index groups) { groups_ = groups; }
 
+    /// Sets another number of groups until it goes.
+    class Groups {
+    public:
+        Groups(Pass& pass, Index groups) : pass_(pass), before_(std::exchange(pass.groups_, groups)) {}
+        Groups(const Groups&) = delete;
+        Groups& operator=(const Groups&) = delete;
+        ~Groups() { pass_.groups_ = before_; }
+
+    private:
+        Pass& pass_;
+        Index before_;
+    };
+
     /// A value that enters the network here: on the pass's tape, no gradient wanted.
     Variable<B> input(Tensor<B> value) const { return {std::move(value), tape_, Tape<B>::no_place}; }
 

@@ -98,11 +98,9 @@ public:
         }
         const auto maps = materialise(features);
         const auto fused = fusion_(gather_frames<B>(maps, queries), gather_frames<B>(maps, partners));
-        const Index groups = pass.groups();
-        pass.set_groups(1);
+        const typename Pass<B>::Groups one_group(pass, 1);
         std::vector<Variable<B>> logits;
         for (const auto& head : heads_) logits.push_back(head.second(fused, pass));
-        pass.set_groups(groups);
         return logits;
     }
 
