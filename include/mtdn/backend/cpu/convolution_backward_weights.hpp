@@ -121,7 +121,7 @@ private:
         bool direct;   // dy is read where it is
 
         explicit Cut(const WeightGradient& g)
-            : in(g.x.shape.channels), out(g.dy.shape.channels),
+            : in(g.x.shape.channels, 32), out(g.dy.shape.channels),
               rows{1, g.padding, (g.dy.shape.width - 1) * g.stride + g.kernel},
               splits(ceil_div(out.count * Blocks<I>::wide, 256)) {
             const Index height = g.dy.shape.height;

@@ -109,7 +109,7 @@ struct Correlation {
     Scatter scatter{};
 
     void run(Workspace& workspace) const {
-        const Chunks in(x.shape.channels);
+        const Chunks in(x.shape.channels, std::clamp<Index>(288 / weights.taps, 16, 256));
         const Blocks<I> out(y.shape.channels);
         const Scratch packed = workspace.scratch(weights.taps * in.channels * out.padded());
         weights.template pack<I>(workspace, in, out, packed.data());

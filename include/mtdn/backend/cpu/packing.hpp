@@ -16,12 +16,12 @@ MTDN_ALWAYS_INLINE inline void copy_floats(const float* from, Index count, float
     for (; i < count; ++i) to[i] = from[i];
 }
 
-/// Channels of images, cut into equal chunks of at most 32, so that one chunk's weights stay in the first cache.
+/// Channels of images, cut into equal chunks of at most `most`.
 struct Chunks {
     Index channels = 0;
     Index count = 0;
 
-    explicit Chunks(Index all) : channels(all), count(ceil_div(all, 32)) {}
+    Chunks(Index all, Index most) : channels(all), count(ceil_div(all, most)) {}
     Range operator[](Index i) const { return part_of(channels, count, i); }
 };
 
@@ -98,7 +98,7 @@ struct Weights {
         if (out.padded() > out.channels) std::fill_n(packed, taps * in.channels * out.padded(), 0.0F);
         // Either way, what is read is read in the order of memory.
         if (out_step == 1)
-            workspace.for_pieces(in.count, taps * 32 * out.channels, [&](Range chunks) {
+            workspace.for_pieces(in.count, taps * in.channels * out.channels / in.count, [&](Range chunks) {
                 for (Index chunk = chunks.first; chunk < chunks.last; ++chunk)
                     for (Index tap = 0; tap < taps; ++tap)
                         for (Index i = in[chunk].first; i < in[chunk].last; ++i)
