@@ -28,13 +28,14 @@ SingleFrame<UNet<R>> small_single(R& r, std::uint64_t seed, std::vector<std::str
 bool same(const StateDictionary& a, const StateDictionary& b) {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i)
-        if (a[i].first != b[i].first || a[i].second.shape != b[i].second.shape || a[i].second.values != b[i].second.values)
+        if (a[i].first != b[i].first || a[i].second.shape != b[i].second.shape ||
+            a[i].second.values != b[i].second.values)
             return false;
     return true;
 }
 
-/// A file again, each tensor as `change` leaves it (name, shape, values) or dropped where that says false; metadata only
-/// where asked for.
+/// A file again, each tensor as `change` leaves it (name, shape, values) or dropped where that says false; metadata
+/// only where asked for.
 template <class Change>
 void rewrite(const std::filesystem::path& from, const std::filesystem::path& to, bool metadata, Change&& change) {
     const SafeTensors file(from);
@@ -147,9 +148,11 @@ TEST_CASE("a saved model is loaded bit for bit, with its size") {
         CHECK_THAT(bare.warnings.at(0).message, Contains("may be difference, absolute or product"));
 
         Siamese absolute{ResidualNet{r, options, other}, AbsoluteDifference{}, {"A1"}, other};
-        CHECK_THAT(load_weights(path, absolute).warnings.at(0).message, Contains("\"difference\"") && Contains("\"absolute\""));
+        CHECK_THAT(load_weights(path, absolute).warnings.at(0).message,
+                   Contains("\"difference\"") && Contains("\"absolute\""));
         auto unet = small_siamese(r, 3, {"A1"});
-        CHECK_THAT(message_of<DataError>([&] { load_weights(path, unet); }), Contains("\"residual\"") && Contains("\"unet\""));
+        CHECK_THAT(message_of<DataError>([&] { load_weights(path, unet); }),
+                   Contains("\"residual\"") && Contains("\"unet\""));
     }
     SECTION("precisions") {
         auto first = small_siamese(r, 1);
@@ -237,12 +240,14 @@ TEST_CASE("tensors without a place are reported, and loading is all or nothing")
                    return true;
                }),
                Contains("upconv1.weight") && Contains("(2, 4, 2, 2)") && Contains("expects (4, 2, 2, 2)"));
-    CHECK_THAT(message_of<ShapeError>([&] {
-                   Random random(1);
-                   Siamese wide{UNet{r, {.in_channels = 1, .width = 4, .depth = 2}, random}, Concatenate{}, {"A1", "A2"}, random};
-                   load_weights(scratch / "model", wide);
-               }),
-               Contains("encoder1_1.enc1conv1.weight") && Contains("(2, 1, 3, 3)") && Contains("(4, 1, 3, 3)"));
+    CHECK_THAT(
+        message_of<ShapeError>([&] {
+            Random random(1);
+            Siamese wide{
+                UNet{r, {.in_channels = 1, .width = 4, .depth = 2}, random}, Concatenate{}, {"A1", "A2"}, random};
+            load_weights(scratch / "model", wide);
+        }),
+        Contains("encoder1_1.enc1conv1.weight") && Contains("(2, 1, 3, 3)") && Contains("(4, 1, 3, 3)"));
 
     // The published files: an unused conv, and for init₁ and init₂ the encoder under two more names.
     const SafeTensors file(scratch / "model");
@@ -289,7 +294,8 @@ TEST_CASE("metadata that do not describe the tensors are refused") {
     };
     CHECK_THAT(described("mtdn.options", with("\"width\":2", "\"width\":2000000000")),
                Contains("width 2000000000") && Contains("width 2, depth 2"));
-    CHECK_THAT(described("mtdn.options", with("\"width\":2", "\"width\":\"2\"")), Contains("\"width\": missing or of another"));
+    CHECK_THAT(described("mtdn.options", with("\"width\":2", "\"width\":\"2\"")),
+               Contains("\"width\": missing or of another"));
     CHECK_THAT(described("mtdn.options", with("[4,", "[99999,")), Contains("head_widths") && Contains("99999"));
     CHECK_THAT(described("mtdn.options", with("siamese", "triplet")), Contains("found \"triplet\""));
     CHECK_THAT(described("mtdn.options", "{"), Contains("mtdn.options") && Contains("not valid JSON"));
@@ -347,8 +353,8 @@ TEST_CASE("a backbone is taken from either kind of model, heads stay") {
         const auto report = load_backbone(scratch / name, model);
         CHECK(report.unused.empty());
         CHECK(same(state_of(model.heads()[0].second), head));
-        CHECK(same(state_of(model.backbone()), name == "siamese" ? state_of(siamese.backbone()) : state_of(single.backbone())) ==
-              true);
+        CHECK(same(state_of(model.backbone()),
+                   name == "siamese" ? state_of(siamese.backbone()) : state_of(single.backbone())) == true);
     }
     auto model = small_siamese(r, 3);
     CHECK_THAT(message_of<DataError>([&] { load_weights(scratch / "single", model); }),
@@ -363,8 +369,9 @@ TEST_CASE("a weight that is not finite is not written") {
     CHECK_THAT(message_of<DataError>([&] { save_weights(scratch / "model", model); }),
                Contains("encoder1_1.enc1conv1.weight") && Contains("nan"));
     model.parameters().values.data()[0] = 70000;
-    CHECK_THAT(message_of<DataError>([&] { save_weights(scratch / "model", model, {.precision = WeightPrecision::half}); }),
-               Contains("70000") && Contains("half precision"));
+    CHECK_THAT(
+        message_of<DataError>([&] { save_weights(scratch / "model", model, {.precision = WeightPrecision::half}); }),
+        Contains("70000") && Contains("half precision"));
     CHECK(scratch.count() == 0);
     CHECK_NOTHROW(save_weights(scratch / "model", model));
 }

@@ -19,18 +19,18 @@ namespace mtdn {
 
 /// What a model is made of: enough to build it again before its weights are loaded.
 struct ModelDescription {
-    std::string backbone = "unet";           ///< "unet", "residual", or "custom" for one of the user's own
-    std::string model = "siamese";           ///< "siamese" or "single-frame"
-    Index in_channels = 3;                   ///< channels of a frame; 0 if the backbone is "custom"
-    Index width = 32;                        ///< channels of the first level; 0 if the backbone is "custom"
-    Index depth = 4;                         ///< number of halvings; 0 if the backbone is "custom"
-    std::vector<std::string> tasks{};        ///< names, in the order of the heads
-    std::vector<Index> head_widths{};        ///< channels after each 3×3 convolution of a head; none for "single-frame"
-    Index classes = 4;                       ///< channels of the logits
-    std::string feature_fusion = "concat";   ///< as `feature_fusion` takes it
-    Index size = 0;                          ///< longer side of the frames it was trained on, pixels; 0: as they came
+    std::string backbone = "unet";          ///< "unet", "residual", or "custom" for one of the user's own
+    std::string model = "siamese";          ///< "siamese" or "single-frame"
+    Index in_channels = 3;                  ///< channels of a frame; 0 if the backbone is "custom"
+    Index width = 32;                       ///< channels of the first level; 0 if the backbone is "custom"
+    Index depth = 4;                        ///< number of halvings; 0 if the backbone is "custom"
+    std::vector<std::string> tasks{};       ///< names, in the order of the heads
+    std::vector<Index> head_widths{};       ///< channels after each 3×3 convolution of a head; none for "single-frame"
+    Index classes = 4;                      ///< channels of the logits
+    std::string feature_fusion = "concat";  ///< as `feature_fusion` takes it
+    Index size = 0;                         ///< longer side of the frames it was trained on, pixels; 0: as they came
     std::string normalisation = "(x - 0.5) / 0.5";  ///< what turns a value in [0, 1] into the network's input
-    std::vector<Warning> warnings{};         ///< what had to be guessed
+    std::vector<Warning> warnings{};                ///< what had to be guessed
 
     bool is_siamese() const { return model == "siamese"; }
 };
@@ -45,7 +45,9 @@ template <Backend B>
 inline constexpr const char* backbone_name<ResidualNet<B>> = "residual";
 
 template <class M>
-concept compares_frames = requires(const M& model) { model.heads(); };
+concept compares_frames = requires(const M& model) {
+    model.heads();
+};
 template <class M>
 concept has_backbone_and_tasks = requires(const M& model) {
     model.backbone();
@@ -124,9 +126,9 @@ public:
     /// @throws DataError if there is no such tensor of 4 dimensions
     const std::vector<Index>& at(const std::string& path) const {
         const auto found = shapes_.find(path);
-        require<DataError>(found != shapes_.end() && found->second.size() == 4, file_, ": no tensor \"",
-                           names_.published(path), "\" of 4 dimensions; expected a U-Net model's published names, or a ",
-                           "model that mtdn wrote");
+        require<DataError>(
+            found != shapes_.end() && found->second.size() == 4, file_, ": no tensor \"", names_.published(path),
+            "\" of 4 dimensions; expected a U-Net model's published names, or a ", "model that mtdn wrote");
         return found->second;
     }
     /// How many paths `before` k `after` there are, k counting from `first`.
@@ -145,7 +147,8 @@ private:
 inline void infer_backbone(const ShapesByPath& shapes, ModelDescription& d) {
     const bool residual = shapes.contains("backbone.encoder.0.conv1.weight");
     d.backbone = residual ? "residual" : "unet";
-    d.depth = residual ? shapes.levels("backbone.up.", ".weight", 0) : shapes.levels("backbone.encoder", ".conv1.weight", 1);
+    d.depth =
+        residual ? shapes.levels("backbone.up.", ".weight", 0) : shapes.levels("backbone.encoder", ".conv1.weight", 1);
     const auto& first = shapes.at(residual ? "backbone.encoder.0.conv1.weight" : "backbone.encoder1.conv1.weight");
     d.width = first[0];
     d.in_channels = first[1];
@@ -214,16 +217,17 @@ inline ModelDescription read_description(const SafeTensors& file) {
     require<DataError>(d.model == "siamese" || d.model == "single-frame", file.name(), ": metadata \"mtdn.options\", ",
                        "\"model\": expected \"siamese\" or \"single-frame\", found \"", d.model, '"');
     for (const Index width : d.head_widths)
-        require<DataError>(width > 0 && width <= (1 << 13), file.name(), ": metadata \"mtdn.options\", \"head_widths\": ",
-                           "expected 1 to 8192, found ", width);
+        require<DataError>(width > 0 && width <= (1 << 13), file.name(),
+                           ": metadata \"mtdn.options\", \"head_widths\": ", "expected 1 to 8192, found ", width);
     if (d.backbone != "unet" && d.backbone != "residual") return d;
     ModelDescription seen;
     infer_backbone(ShapesByPath(file, published_names(d.is_siamese(), d.tasks)), seen);
     require<DataError>(seen.backbone == d.backbone && seen.in_channels == d.in_channels && seen.width == d.width &&
                            seen.depth == d.depth,
-                       file.name(), ": by its metadata a ", d.backbone, " of ", d.in_channels, " input channels, width ",
-                       d.width, ", depth ", d.depth, "; its tensors are those of a ", seen.backbone, " of ",
-                       seen.in_channels, " input channels, width ", seen.width, ", depth ", seen.depth);
+                       file.name(), ": by its metadata a ", d.backbone, " of ", d.in_channels,
+                       " input channels, width ", d.width, ", depth ", d.depth, "; its tensors are those of a ",
+                       seen.backbone, " of ", seen.in_channels, " input channels, width ", seen.width, ", depth ",
+                       seen.depth);
     return d;
 }
 
@@ -241,8 +245,7 @@ inline ModelDescription describe(const std::filesystem::path& path) { return des
 
 /// What a model is made of.
 template <class M>
-    requires detail::has_backbone_and_tasks<M>
-ModelDescription description_of(const M& model) {
+requires detail::has_backbone_and_tasks<M> ModelDescription description_of(const M& model) {
     ModelDescription d;
     d.backbone = detail::backbone_name<std::remove_cvref_t<decltype(model.backbone())>>;
     d.tasks = model.tasks();

@@ -53,7 +53,8 @@ inline StateTensor fold_input_channels(const StateTensor& weight) {
                         detail::written(weight.shape));
     const Index window = weight.shape[2] * weight.shape[3];
     StateTensor folded{{weight.shape[0], 1, weight.shape[2], weight.shape[3]},
-                       std::vector<double>(static_cast<std::size_t>(weight.shape[0] * window)), false};
+                       std::vector<double>(static_cast<std::size_t>(weight.shape[0] * window)),
+                       false};
     for (Index out = 0; out < weight.shape[0]; ++out)
         for (Index in = 0; in < weight.shape[1]; ++in)
             for (Index i = 0; i < window; ++i)
@@ -114,7 +115,8 @@ LoadReport load_tensors(const SafeTensors& file, const FileNames& names, M& modu
             const auto& shape = file.at(found->second).shape;
             const auto expected = torch_shape(kind, leaf.shape());
             auto several = expected;
-            if (several.size() == 4 && several[1] == 1 && shape.size() == 4 && reads_frames(path)) several[1] = shape[1];
+            if (several.size() == 4 && several[1] == 1 && shape.size() == 4 && reads_frames(path))
+                several[1] = shape[1];
             require<ShapeError>(shape == expected || shape == several, file.name(), ": the tensor ",
                                 names.describe(path), " has shape ", written(shape), ", the model expects ",
                                 written(expected));
@@ -138,8 +140,7 @@ inline void warn_of_unused(const SafeTensors& file, LoadReport& report) {
     if (report.unused.empty()) return;
     static constexpr std::size_t most = 4;
     std::string list;
-    for (std::size_t i = 0; i < std::min(most, report.unused.size()); ++i)
-        list += (i ? ", " : "") + report.unused[i];
+    for (std::size_t i = 0; i < std::min(most, report.unused.size()); ++i) list += (i ? ", " : "") + report.unused[i];
     if (report.unused.size() > most) list += concatenate(" and ", report.unused.size() - most, " more");
     report.warnings.push_back({concatenate(file.name(), ": ", report.unused.size(),
                                            " tensors have no place in the model and were left out: ", list)});
@@ -153,8 +154,9 @@ inline void check_description(const SafeTensors& file, const ModelDescription& t
     require<DataError>(there.normalisation == here.normalisation, file.name(), ": was trained on frames normalised by ",
                        there.normalisation, "; expected ", here.normalisation);
     if (there.feature_fusion != here.feature_fusion)
-        report.warnings.push_back({concatenate(file.name(), ": was trained with the feature fusion \"",
-                                               there.feature_fusion, "\", the model has \"", here.feature_fusion, '"')});
+        report.warnings.push_back(
+            {concatenate(file.name(), ": was trained with the feature fusion \"", there.feature_fusion,
+                         "\", the model has \"", here.feature_fusion, '"')});
 }
 
 /// The tasks that a file's heads stand for, in their order.
@@ -171,8 +173,8 @@ inline std::vector<std::string> tasks_in_file(const SafeTensors& file, const std
         return std::find(inferred.begin(), inferred.end(), task) != inferred.end();
     });
     if (known) return inferred;
-    report.warnings.push_back({concatenate(file.name(), ": does not name its tasks; its heads are given to the model's ",
-                                           "tasks in their order")});
+    report.warnings.push_back({concatenate(
+        file.name(), ": does not name its tasks; its heads are given to the model's ", "tasks in their order")});
     return wanted;
 }
 
@@ -184,7 +186,7 @@ inline std::vector<std::string> tasks_in_file(const SafeTensors& file, const std
 ///
 /// @throws DataError if a weight is not finite, or too large for half precision; IoError
 template <class M>
-    requires detail::has_backbone_and_tasks<M>
+requires detail::has_backbone_and_tasks<M>
 void save_weights(const std::filesystem::path& path, const M& model, const WeightsOptions& options = {}) {
     const ModelDescription description = description_of(model);
     const auto names = detail::published_names(description.is_siamese(), description.tasks);
@@ -197,12 +199,13 @@ void save_weights(const std::filesystem::path& path, const M& model, const Weigh
             continue;
         }
         const bool half = options.precision == WeightPrecision::half && tensor.shape.size() > 1;
-        const double largest = half ? 65519 : options.precision == WeightPrecision::full
-                                                  ? std::numeric_limits<double>::max()
-                                                  : std::numeric_limits<float>::max();
+        const double largest = half                                         ? 65519
+                               : options.precision == WeightPrecision::full ? std::numeric_limits<double>::max()
+                                                                            : std::numeric_limits<float>::max();
         for (const double value : tensor.values)
             require<DataError>(std::abs(value) <= largest, path.string(), ": not written, for the tensor \"", name,
-                               "\" holds ", value, "; expected finite values", half ? " that half precision can hold" : "");
+                               "\" holds ", value, "; expected finite values",
+                               half ? " that half precision can hold" : "");
         if (options.precision == WeightPrecision::full) {
             writer.add(name, tensor.shape, std::span<const double>(tensor.values));
         } else {
@@ -238,8 +241,7 @@ void save_weights(const std::filesystem::path& path, const M& model, const Weigh
 ///
 /// @throws DataError if a tensor is missing or not finite, or the file holds another kind of model; ShapeError; IoError
 template <class M>
-    requires detail::has_backbone_and_tasks<M>
-LoadReport load_weights(const std::filesystem::path& path, M& model) {
+requires detail::has_backbone_and_tasks<M> LoadReport load_weights(const std::filesystem::path& path, M& model) {
     const SafeTensors file(path);
     const ModelDescription here = description_of(model);
     require<DataError>(detail::holds_siamese(file) == here.is_siamese(), file.name(), ": holds a ",
@@ -269,8 +271,7 @@ LoadReport load_weights(const std::filesystem::path& path, M& model) {
 /// @throws DataError if a tensor is missing or not finite, or the backbone is of another kind; ShapeError; IoError
 /// @source paper §3.4.2
 template <class M>
-    requires detail::has_backbone_and_tasks<M>
-LoadReport load_backbone(const std::filesystem::path& path, M& model) {
+requires detail::has_backbone_and_tasks<M> LoadReport load_backbone(const std::filesystem::path& path, M& model) {
     const SafeTensors file(path);
     const bool siamese = detail::holds_siamese(file);
     LoadReport odd;
