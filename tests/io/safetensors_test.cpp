@@ -125,9 +125,11 @@ TEST_CASE("values are asked for by name, type and finiteness") {
     writer.add<std::int64_t>("c", {1}, std::vector<std::int64_t>{1});
     writer.write(scratch / "w");
     const SafeTensors file(scratch / "w");
-    const auto said = [&](const char* name) { return message_of<IoError>([&] { file.values<float>(name); }); };
+    const auto said = [&](const char* name) { return message_of<Error>([&] { file.values<float>(name); }); };
     CHECK(said("a").find("tensor \"a\": expected finite values, found nan at element 1 of 2") != std::string::npos);
     CHECK(said("b").find("tensor \"b\": expected finite values, found inf") != std::string::npos);
+    CHECK_THROWS_AS(file.values<float>("a"), DataError);
+    CHECK_THROWS_AS(file.values<float>("c"), IoError);
     CHECK(file.values<double>("b")[0] == 1e300);
     CHECK(said("c").find("tensor \"c\": expected F64, F32, F16 or BF16, found I64") != std::string::npos);
     CHECK(said("d").find("the tensor \"d\" is missing") != std::string::npos);

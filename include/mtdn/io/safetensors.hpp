@@ -93,7 +93,7 @@ public:
 
     /// A tensor's values, F64, F32, F16 or BF16, converted to T (float or double).
     ///
-    /// @throws IoError if it is missing, of another type, or has values that are NaN or infinite or beyond T
+    /// @throws IoError if it is missing or of another type; DataError if a value is NaN or infinite, or beyond T
     template <class T>
     std::vector<T> values(const std::string& tensor) const {
         const auto& stored = at(tensor);
@@ -111,7 +111,7 @@ public:
             fail<IoError>(name_, ": tensor \"", tensor, "\": expected F64, F32, F16 or BF16, found ", stored.dtype);
         }
         for (std::size_t i = 0; i < result.size(); ++i)
-            require<IoError>(std::isfinite(result[i]), name_, ": tensor \"", tensor,
+            require<DataError>(std::isfinite(result[i]), name_, ": tensor \"", tensor,
                              "\": expected finite values, found ", result[i], " at element ", i, " of ", result.size());
         return result;
     }
