@@ -19,12 +19,12 @@ namespace mtdn {
 
 /// How many synthetic frames to make, and how hard they are.
 struct SyntheticOptions {
-    Index sequences = 10;      ///< filaments, at least 3
+    Index sequences = 12;      ///< filaments, at least 3
     Index frames = 16;         ///< frames a filament
     Index size = 128;          ///< side of a frame in px, at least 32
     std::uint64_t seed = 1;    ///< the same seed, the same bits
-    double contrast = 0.45;    ///< largest attenuation by the wall
-    double noise = 0.10;       ///< standard deviation of the shot noise at brightness 1
+    double contrast = 0.60;    ///< the wall darkens by up to exp(−contrast)
+    double noise = 0.055;      ///< standard deviation of the shot noise at brightness 1
     double unevenness = 1.0;   ///< scale of the support film's brightness variation; 0: even
     double distractors = 1.0;  ///< scale of the solid filament's and the particles' darkness; 0: none
 };
@@ -43,7 +43,7 @@ public:
           passer_line_(tube_line_) {
         const double side = static_cast<double>(options.size);
         outer_ = unit_ * random_.uniform(9.5, 14);
-        inner_ = outer_ * random_.uniform(0.48, 0.62);
+        inner_ = outer_ * random_.uniform(0.52, 0.65);
         ripple_ = random_.uniform(0.01, 0.04);
         wave_ = random_.uniform(0.12, 0.3) / unit_;
         burn_power_ = random_.uniform(0.8, 1.5);
@@ -103,8 +103,9 @@ public:
         for (Index y = 0; y < n; ++y)
             for (Index x = 0; x < n; ++x) {
                 const auto i = static_cast<std::size_t>(y * n + x);
-                // Shot noise: the variance is that of a count, proportional to the brightness.
-                const double value = clean[i] + options_.noise * std::sqrt(std::max(0.0, clean[i])) * 1.6 * noise[i];
+                // Shot noise: the variance is that of a count, proportional to the brightness; 1.79 is what softening
+                // took.
+                const double value = clean[i] + options_.noise * std::sqrt(std::max(0.0, clean[i])) * 1.79 * noise[i];
                 const bool shown = !masked_ || inside(static_cast<double>(x), static_cast<double>(y));
                 const auto grey = shown ? std::lround(255 * std::clamp(value, 0.0, 1.0)) : 178L;
                 pixels[i] = static_cast<float>(grey) / 255.0F;
