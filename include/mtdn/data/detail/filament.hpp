@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numbers>
-#include <optional>
+
 #include <vector>
 
 #include <mtdn/core/random.hpp>
