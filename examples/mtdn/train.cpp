@@ -46,7 +46,6 @@ struct TrainCommand {
 };
 
 void add_options(CLI::App& command, TrainCommand& c) {
-    c.model.size = 256;
     c.keep(command, "data", c.data, "Folder of the dataset");
     command.add_option("--out", c.out, "Folder of the run")->required();
     command.add_flag("--resume", c.resume, "Goes on with the run in --out; options not given are as they were");

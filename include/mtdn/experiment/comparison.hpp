@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <unistd.h>
@@ -81,7 +83,12 @@ private:
         return resize_frames(frames, fitted({extent(frames, 1), extent(frames, 2)}, model.size()));
     }
 
+    // What the system can give without swapping, bytes.
     static std::size_t free_memory() {
+        std::ifstream file("/proc/meminfo");
+        std::string word;
+        for (std::size_t kibibytes = 0; file >> word;)
+            if (word == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
         return static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_AVPHYS_PAGES))) *
                static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_PAGESIZE)));
     }
