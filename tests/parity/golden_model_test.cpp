@@ -116,7 +116,7 @@ TEST_CASE("gradients and twenty AdamW steps are PyTorch's") {
         }
         upload<R, std::uint8_t>(labels, truth.back().labels);
     }
-    const auto result = mtdn::testing::train_on_one_batch(model, frames, truth, 20);
+    const auto result = mtdn::testing::train_on_one_batch(model, frames, truth, 20, 1e-3);
 
     const auto golden = read_golden();
     REQUIRE(golden.losses.size() == 20);

@@ -67,7 +67,8 @@ void train(B& backend, const std::vector<std::string>& arguments) {
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(stored.bytes.data());
         upload<B, std::uint8_t>(std::span<const std::uint8_t>(bytes, stored.bytes.size()), truth.back().labels);
     }
-    const auto result = testing::train_on_one_batch(model, frames, truth, std::stoi(arguments.at(2)));
+    const auto result = testing::train_on_one_batch(model, frames, truth, std::stoi(arguments.at(2)),
+                                                    batch.values<double>("rate").at(0));
     SafeTensorsWriter writer;
     const auto add = [&](const std::string& name, const StateTensor& tensor) {
         writer.add(name, tensor.shape, std::span<const double>(tensor.values));

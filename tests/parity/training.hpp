@@ -23,10 +23,11 @@ struct Trained {
     StateDictionary state;
 };
 
-/// Trains by AdamW at 1e-3 on the pairs (i, B + i) of 2B frames, statistics taken by branch, loss focal and summed
+/// Trains by AdamW on the pairs (i, B + i) of 2B frames, statistics taken by branch, loss focal and summed
 /// over the tasks.
 template <class M, Backend B>
-Trained train_on_one_batch(M& model, const Tensor<B>& frames, const std::vector<TaskTruth<B>>& truth, int steps) {
+Trained train_on_one_batch(M& model, const Tensor<B>& frames, const std::vector<TaskTruth<B>>& truth, int steps,
+                           double rate) {
     B& backend = model.backend();
     const auto names = PublishedNames::siamese(model.tasks());
     std::vector<Pair> pairs;
@@ -51,7 +52,7 @@ Trained train_on_one_batch(M& model, const Tensor<B>& frames, const std::vector<
             visit_parameters(model, [&](const std::string& path, const Parameter<B>& p) {
                 result.first_gradients.emplace_back(names.published(path), detail::export_tensor(p.kind, p.gradient));
             });
-        optimizer.step(model.parameters().values, model.parameters().gradients, groups, 1e-3);
+        optimizer.step(model.parameters().values, model.parameters().gradients, groups, rate);
         pass.commit();
     }
     for (auto& [path, tensor] : state_of(model)) result.state.emplace_back(names.published(path), tensor);
