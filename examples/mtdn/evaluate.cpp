@@ -71,7 +71,7 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
         const auto fusion = mtdn::prediction_fusion(name);
         mtdn::ScoreTable table(absent_class(c.absent));
         for (const auto& sequence : sequences) {
-            auto masks = network->segment(sequence.frames, fusion, {}).masks;
+            auto masks = network->segment(sequence.frames, fusion, with_progress(name + ", " + sequence.name)).masks;
             table.add(sequence.name, mtdn::score(masks, sequence.masks));
             if (!c.pictures.empty()) columns[sequence.name].push_back({name, std::move(masks)});
         }

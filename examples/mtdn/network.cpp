@@ -1,5 +1,9 @@
 #include "network.hpp"
 
+#include <iostream>
+
+#include <unistd.h>
+
 #include "cli.hpp"
 
 std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, int threads, std::uint64_t seed) {
@@ -15,4 +19,14 @@ std::unique_ptr<Network> open_network(const std::filesystem::path& file, int thr
     auto network = make_network(description, threads, 0);
     print_warnings(network->load(file));
     return network;
+}
+
+mtdn::SegmentOptions with_progress(const std::string& what) {
+    mtdn::SegmentOptions options;
+    if (::isatty(STDERR_FILENO))
+        options.progress = [what](mtdn::Index done, mtdn::Index total) {
+            if (done % 16 == 0 || done == total)
+                std::cerr << '\r' << what << "  " << done << '/' << total << " pairs\x1b[K" << (done == total ? "\n" : "");
+        };
+    return options;
 }

@@ -53,6 +53,9 @@ std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description,
 /// The model in a file, warnings printed.
 std::unique_ptr<Network> open_network(const std::filesystem::path& file, int threads);
 
+/// Options whose progress is shown on standard error, where that is a terminal.
+mtdn::SegmentOptions with_progress(const std::string& what);
+
 // One for each backbone and backend.
 std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
 std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);

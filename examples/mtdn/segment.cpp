@@ -2,13 +2,10 @@
 #include <iostream>
 #include <memory>
 
-#include <unistd.h>
-
 #include "cli.hpp"
 #include "network.hpp"
 
 #include <mtdn/data/read_dataset.hpp>
-#include <mtdn/experiment/progress.hpp>
 #include <mtdn/io/image.hpp>
 #include <mtdn/io/png.hpp>
 #include <mtdn/view/overlay.hpp>
@@ -82,15 +79,8 @@ void segment(const SegmentCommand& c, const Common& common) {
 
     mtdn::Json json = mtdn::Json::object();
     for (const auto& sequence : sequences) {
-        mtdn::SegmentOptions options;
+        auto options = with_progress(sequence.name);
         options.memory = static_cast<std::size_t>(c.memory_mib * 1024 * 1024);
-        const bool terminal = ::isatty(STDERR_FILENO);
-        if (terminal)
-            options.progress = [&](Index done, Index total) {
-                if (done % 16 == 0 || done == total)
-                    std::cerr << '\r' << sequence.name << "  " << done << '/' << total << " pairs"
-                              << (done == total ? "\n" : "");
-            };
         const auto result = network->segment(sequence.frames, fusion, options);
         write_sequence(c, sequence, result, polarity);
         auto& of_sequence = json[sequence.name];
