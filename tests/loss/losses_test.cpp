@@ -25,7 +25,7 @@ struct Pixels {
     Index classes = 4;
     Shape shape{2, 3, 5, 4};
     Values logits = random_values(exact, shape, random, -2, 2);
-    Labels truth = random_labels(exact, shape, 4, random);
+    LabelTensor truth = random_labels(exact, shape, 4, random);
     std::vector<double> alpha{0.5, 3, 2, 7};
 
     double value(const auto& loss) { return numbers(loss(X(logits), truth)).front(); }
@@ -121,7 +121,7 @@ TEST_CASE_METHOD(Pixels, "pixels to be ignored change nothing, and all ignored i
 }
 
 TEST_CASE_METHOD(Pixels, "Dice and Tversky: per class over the batch, mean over the classes present") {
-    const Labels all = truth;
+    const LabelTensor all = truth;
     for (const auto& [a, b] : {std::pair{0.5, 0.5}, std::pair{0.3, 0.7}, std::pair{1.0, 1.0}})
         for (const bool all_present : {true, false}) {
             truth = all;
@@ -203,7 +203,7 @@ TEST_CASE("losses and their gradients are finite for any logits, right or wrong 
     Exact exact;
     const Shape shape{1, 1, 4, 2};
     const Values logits = values(exact, shape, {1e4, -1e4, 1e4, -1e4, 1e300, 0, -1e300, 0});
-    const Labels truth = labels(exact, shape, {0, 1, 0, 0});
+    const LabelTensor truth = labels(exact, shape, {0, 1, 0, 0});
     const std::vector<AnyLoss<Exact>> losses{cross_entropy(exact), FocalLoss<Exact>(exact),
                                              FocalLoss<Exact>(exact, {.gamma = 0.5}),
                                              FocalLoss<Exact>(exact, {.smoothing = 1e-5}), TverskyLoss<Exact>()};
@@ -233,7 +233,7 @@ TEST_CASE_METHOD(Pixels, "labels, weights and options that do not fit are named"
     CHECK(out_of_range.find("expected less than 4 or 255") != std::string::npos);
     CHECK(error_of<DataError>([&] { TverskyLoss<Exact>{}(X(logits), at(3, 254)); }).find("label 254 in pixel 3") !=
           std::string::npos);
-    const Labels other(exact, {2, 3, 4, 1});
+    const LabelTensor other(exact, {2, 3, 4, 1});
     CHECK(error_of<ShapeError>([&] { FocalLoss<Exact>{exact}(X(logits), other); }) ==
           "FocalLoss: logits (2, 3, 5, 4) need labels (2, 3, 5, 1), got (2, 3, 4, 1)");
     CHECK_THROWS_AS(TverskyLoss<Exact>{}(X(logits), other), ShapeError);

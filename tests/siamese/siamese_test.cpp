@@ -206,7 +206,7 @@ TEST_CASE_METHOD(Small, "gradients of a whole model by finite differences, for e
         const Values shift = random_values(exact, net.parameters().values.shape(), random, -0.1, 0.1);
         exact.accumulate(shift, net.parameters().values);
         const Values x = frames(3, 5, 4);
-        const Labels truth = random_labels(exact, {3, 5, 4, 1}, 4, random);
+        const LabelTensor truth = random_labels(exact, {3, 5, 4, 1}, 4, random);
         const auto loss = make_loss(exact, {.name = "focal+dice"});
         std::vector<std::pair<std::string, Parameter<Exact>*>> parameters;
         visit_parameters(net, [&](const std::string& path, auto& p) { parameters.emplace_back(path, &p); });

@@ -15,7 +15,7 @@ namespace mtdn::testing {
 
 using Exact = Reference<double>;
 using Values = Tensor<Exact>;
-using Labels = Tensor<Exact, std::uint8_t>;
+using LabelTensor = Tensor<Exact, std::uint8_t>;
 
 /// A tensor of these values, in order.
 inline Values values(Exact& backend, const Shape& shape, const std::vector<double>& numbers) {
@@ -31,14 +31,14 @@ inline Values random_values(Exact& backend, const Shape& shape, Random& random, 
     return values(backend, shape, numbers);
 }
 
-inline Labels labels(Exact& backend, const Shape& shape, const std::vector<std::uint8_t>& codes) {
-    Labels tensor(backend, shape.with_channels(1));
+inline LabelTensor labels(Exact& backend, const Shape& shape, const std::vector<std::uint8_t>& codes) {
+    LabelTensor tensor(backend, shape.with_channels(1));
     upload(std::span<const std::uint8_t>(codes), tensor);
     return tensor;
 }
 
 /// Random labels below a number of classes, every seventh pixel ignored.
-inline Labels random_labels(Exact& backend, const Shape& shape, Index classes, Random& random) {
+inline LabelTensor random_labels(Exact& backend, const Shape& shape, Index classes, Random& random) {
     std::vector<std::uint8_t> codes(static_cast<std::size_t>(shape.pixels()));
     for (std::size_t i = 0; i < codes.size(); ++i)
         codes[i] = static_cast<std::uint8_t>(i % 7 == 6 ? 255 : random.below(classes));
