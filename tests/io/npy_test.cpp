@@ -48,7 +48,7 @@ TEST_CASE("a host array reads back at its rank alone") {
           }).find("the shape (2, 2) has 4 values, got 3") != std::string::npos);
 }
 
-TEST_CASE("bad files are refused by name and reason") {
+TEST_CASE("bad npy files are refused by name and reason") {
     const auto file = [](const std::string& header, std::size_t data) {
         return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header +
                std::string(data, '\0');

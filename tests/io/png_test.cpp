@@ -101,7 +101,7 @@ TEST_CASE("a written picture reads back") {
           }).find("got 0 × 2") != std::string::npos);
 }
 
-TEST_CASE("bad files are refused by name and reason") {
+TEST_CASE("bad PNG files are refused by name and reason") {
     const auto good = PngBuilder::file(2, 1, 8, 0, {0, 7, 200});
     const auto message = [](std::vector<std::byte> bytes) {
         return message_of<IoError>([&] { decode_png(bytes, "x.png"); });
