@@ -159,9 +159,9 @@ void write_npy(const std::filesystem::path& path, std::span<const T> values, std
     require<ShapeError>(header.size() == size, "write_npy: ", path.string(), ": too many dimensions");
     AtomicFile file(path);
     file.write(detail::npy_magic);
-    const std::array<std::uint8_t, 4> version{1, 0, static_cast<std::uint8_t>(size & 255),
-                                              static_cast<std::uint8_t>(size >> 8)};
-    file.write(bytes_of(version));
+    const std::array<std::uint8_t, 4> version_and_size{1, 0, static_cast<std::uint8_t>(size & 255),
+                                                       static_cast<std::uint8_t>(size >> 8)};
+    file.write(bytes_of(version_and_size));
     file.write(header);
     file.write(std::as_bytes(values));
     file.commit();
@@ -185,9 +185,9 @@ NpyArray<T> decode_npy(std::span<const std::byte> bytes, const std::string& name
     require<IoError>(text.starts_with(detail::npy_magic.substr(0, std::min<std::size_t>(6, text.size()))), name,
                      ": not a .npy file (it does not begin with \\x93NUMPY)");
     require<IoError>(text.size() >= 12, name, ": truncated .npy file: ", text.size(), " bytes");
-    const int version = static_cast<unsigned char>(text[6]);
-    require<IoError>(version >= 1 && version <= 3, name, ": expected .npy version 1, 2 or 3, found ", version);
-    const std::size_t start = version == 1 ? 10 : 12;
+    const int format = static_cast<unsigned char>(text[6]);
+    require<IoError>(format >= 1 && format <= 3, name, ": expected .npy version 1, 2 or 3, found ", format);
+    const std::size_t start = format == 1 ? 10 : 12;
     std::uint32_t length = 0;
     std::memcpy(&length, text.data() + 8, start - 8);
     require<IoError>(length <= text.size() - start, name, ": truncated .npy file: a header of ", length,
