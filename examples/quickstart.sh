@@ -13,7 +13,7 @@ cmake --build --preset release
 PATH=$PWD/build/release/bin:$PATH
 set -x
 mtdn synthesize "$out/film" --sequences 10 --size 96 --seed 1
-mtdn train --data "$out/film" --out "$out/run" --channels 1 --width 8 --epochs 6 --lr 3e-3 --beta 0.5 --seed 1
+mtdn train --data "$out/film" --out "$out/run" --channels 1 --width 8 --epochs 5 --lr 3e-3 --beta 0.5 --seed 1
 mtdn evaluate --model "$out/run/best.safetensors" --data "$out/film" --threshold --pictures "$out/pictures"
 set +x
 echo "Pictures of the sequences that were not trained on: $out/pictures"
