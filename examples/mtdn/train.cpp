@@ -94,8 +94,8 @@ void take_up(TrainCommand& c, Common& common) {
         for (auto& kept : c.kept)
             if (kept.option->count() == 0) kept.set(saved.at("options").at(kept.name));
         common.seed = saved.at("seed").get<std::uint64_t>();
-    } catch (const Json::exception& error) {
-        mtdn::fail<mtdn::DataError>((fs::path(c.out) / "run.json").string(), ": damaged: ", error.what());
+    } catch (const Json::exception& damage) {
+        mtdn::fail<mtdn::DataError>((fs::path(c.out) / "run.json").string(), ": damaged: ", damage.what());
     }
 }
 
