@@ -6,9 +6,7 @@
 
 #include <mtdn/backend/backend.hpp>
 #include <mtdn/backend/cpu/classification.hpp>
-#include <mtdn/backend/cpu/convolution_backward_data.hpp>
-#include <mtdn/backend/cpu/convolution_backward_weights.hpp>
-#include <mtdn/backend/cpu/convolution_forward.hpp>
+#include <mtdn/backend/cpu/convolution.hpp>
 #include <mtdn/backend/cpu/elements.hpp>
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/normalisation.hpp>
@@ -22,6 +20,7 @@ namespace mtdn {
 /// Options of a CPU backend.
 struct CpuOptions {
     int threads = 0;  ///< threads to work with, the caller's among them; 0: one for each processor
+    ConvolutionAlgorithm convolution = ConvolutionAlgorithm::automatic;  ///< how 3×3 convolutions are computed
 };
 
 /// The fast backend for processors: single precision, kernels shaped for the instruction set `I`, threads of its own.
@@ -39,7 +38,7 @@ public:
     using OutLabels = View<CpuFor, std::uint8_t>;
 
     /// @throws BackendError if the processor lacks the instructions that this unit was compiled for
-    explicit CpuFor(CpuOptions options = {}) : workspace_(options.threads) {
+    explicit CpuFor(CpuOptions options = {}) : workspace_(options.threads, options.convolution) {
         detail::cpu::require_processor<isa::Current>(detail::cpu::processor_level<I>());
     }
     CpuFor(const CpuFor&) = delete;

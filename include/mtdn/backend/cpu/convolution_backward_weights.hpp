@@ -215,20 +215,4 @@ private:
     }
 };
 
-template <class I>
-void convolve_backward_weights(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, const Window& window, CpuOut<I> dw,
-                               CpuOut<I> dbias) {
-    WeightGradient<I>{.x = x,
-                      .dy = dy,
-                      .kernel = window.kernel,
-                      .stride = window.stride,
-                      .padding = window.padding,
-                      .dw = dw.data,
-                      .tap_step = x.shape.channels * dw.stride,
-                      .in_step = dw.stride,
-                      .out_step = 1}
-        .run(workspace);
-    if (dbias) add_channel_sums<I>(workspace, dy, dbias.data);
-}
-
 }  // namespace mtdn::detail::cpu

@@ -14,30 +14,24 @@ struct ForwardBlock {
     Index rows = 0;                 ///< of the window
     Index row_step = 0;             ///< from one row of the window to the next
     const float* weights = nullptr; ///< [rows][run][block]
-    const float* start = nullptr;   ///< what the sums start from: the bias; null: what y holds
+    const float* start = nullptr;   ///< what the sums start from: the bias; null: added to what y holds
     float* y = nullptr;             ///< first output of the first pixel
     Index y_step = 0;               ///< from one output pixel to the next
     Index channels = 0;             ///< of the block that exist in y
 };
 
 /// y = start + x · weights for `Pixels` pixels of a row and `Vectors` vectors of output channels.
+///
+/// What is added to y is summed on its own first: short sums lose fewer digits.
 template <class I, int Pixels, int Vectors>
 void convolve_block(const ForwardBlock& b) {
     constexpr int width = Vectors * I::floats;
     Vector<I> sum[Pixels][Vectors];
-    alignas(64) float tile[width];
-    const bool whole = b.channels == width;
     unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
-        const float* from = b.start;
-        if (!from) {
-            from = b.y + p * b.y_step;
-            if (!whole) {
-                for (Index c = 0; c < b.channels; ++c) tile[c] = from[c];
-                for (Index c = b.channels; c < width; ++c) tile[c] = 0;
-                from = tile;
-            }
-        }
-        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { load(from + v * I::floats, sum[p][v]); });
+        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
+            if (b.start) load(b.start + v * I::floats, sum[p][v]);
+            else sum[p][v] = Vector<I>{};
+        });
     });
     const float* w = b.weights;
     for (Index row = 0; row < b.rows; ++row) {
@@ -53,10 +47,15 @@ void convolve_block(const ForwardBlock& b) {
     }
     unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
         float* to = b.y + p * b.y_step;
-        float* written = whole ? to : tile;
-        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { store(sum[p][v], written + v * I::floats); });
-        if (!whole)
-            for (Index c = 0; c < b.channels; ++c) to[c] = tile[c];
+        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
+            const Index lanes = b.channels - v * I::floats;
+            if (!b.start) {
+                Vector<I> before;
+                load(to + v * I::floats, before, lanes);
+                sum[p][v] += before;
+            }
+            store(sum[p][v], to + v * I::floats, lanes);
+        });
     });
 }
 
@@ -178,22 +177,5 @@ private:
         }
     }
 };
-
-template <class I>
-void convolve(Workspace& workspace, CpuIn<I> x, CpuIn<I> w, CpuIn<I> bias, const Window& window,
-              Activation activation, CpuOut<I> y) {
-    const Index k = window.kernel;
-    Correlation<I>{.x = x,
-                   .weights = {w.data, k * k, x.shape.channels * w.stride, w.stride, 1},
-                   .bias = bias,
-                   .kernel = k,
-                   .stride = window.stride,
-                   .padding = window.padding,
-                   .activation = activation,
-                   .y = y,
-                   .height = y.shape.height,
-                   .width = y.shape.width}
-        .run(workspace);
-}
 
 }  // namespace mtdn::detail::cpu

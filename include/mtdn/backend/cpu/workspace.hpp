@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <mtdn/backend/memory.hpp>
+#include <mtdn/backend/options.hpp>
 #include <mtdn/core/shape.hpp>
 #include <mtdn/core/threads.hpp>
 
@@ -38,7 +39,9 @@ struct Workspace {
     ThreadPool threads;
     std::shared_ptr<HostMemoryPool> memory = std::make_shared<HostMemoryPool>();
 
-    explicit Workspace(int count) : threads(count) {}
+    ConvolutionAlgorithm convolution;
+
+    Workspace(int count, ConvolutionAlgorithm algorithm) : threads(count), convolution(algorithm) {}
 
     Scratch scratch(Index floats) { return Scratch(*memory, floats); }
 

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <mtdn/backend/cpu/winograd_backward_weights.hpp>
+#include <mtdn/backend/cpu/winograd_forward.hpp>
+
+namespace mtdn::detail::cpu {
+
+/// Whether a convolution goes by Winograd's transform: where it may, and where its arithmetic outweighs its transforms.
+///
+/// The line was drawn where the measured times cross; `docs/explanation/cpu.md` has the table.
+/// @param outputs  the shape that the window slides to: of y, or of dx on the way back
+constexpr bool by_winograd(ConvolutionAlgorithm algorithm, const Window& window, Index inputs, const Shape& outputs) {
+    const bool possible = window.kernel == 3 && window.stride == 1 && window.padding <= 2;
+    if (algorithm != ConvolutionAlgorithm::automatic || !possible)
+        return possible && algorithm == ConvolutionAlgorithm::winograd;
+    return inputs >= 12 && outputs.channels >= 12 && outputs.height >= 6 && outputs.width >= 6;
+}
+
+template <class I>
+void convolve(Workspace& workspace, CpuIn<I> x, CpuIn<I> w, CpuIn<I> bias, const Window& window,
+              Activation activation, CpuOut<I> y) {
+    const Index k = window.kernel;
+    const Weights weights{w.data, k * k, x.shape.channels * w.stride, w.stride, 1};
+    if (by_winograd(workspace.convolution, window, x.shape.channels, y.shape))
+        winograd::Correlation3x3<I>{
+            .x = x, .weights = weights, .bias = bias, .padding = window.padding, .activation = activation, .y = y}
+            .run(workspace);
+    else
+        Correlation<I>{.x = x,
+                       .weights = weights,
+                       .bias = bias,
+                       .kernel = k,
+                       .stride = window.stride,
+                       .padding = window.padding,
+                       .activation = activation,
+                       .y = y,
+                       .height = y.shape.height,
+                       .width = y.shape.width}
+            .run(workspace);
+}
+
+/// dx = dy ⋆ flipped, transposed w; where the stride is above 1, dy is spread out with zeros between its pixels.
+template <class I>
+void convolve_backward_data(Workspace& workspace, CpuIn<I> dy, CpuIn<I> w, const Window& window, CpuOut<I> dx) {
+    const Index k = window.kernel, tap = dx.shape.channels * w.stride;
+    const Weights weights{w.data + (k * k - 1) * tap, k * k, -tap, 1, w.stride};
+    if (by_winograd(workspace.convolution, window, dy.shape.channels, dx.shape))
+        winograd::Correlation3x3<I>{
+            .x = dy, .weights = weights, .bias = {}, .padding = k - 1 - window.padding, .y = dx}
+            .run(workspace);
+    else
+        Correlation<I>{.x = dy,
+                       .weights = weights,
+                       .bias = {},
+                       .kernel = k,
+                       .stride = 1,
+                       .padding = k - 1 - window.padding,
+                       .dilation = window.stride,
+                       .y = dx,
+                       .height = dx.shape.height,
+                       .width = dx.shape.width}
+            .run(workspace);
+}
+
+/// Adds to dw and, unless it is empty, to dbias.
+template <class I>
+void convolve_backward_weights(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, const Window& window, CpuOut<I> dw,
+                               CpuOut<I> dbias) {
+    if (by_winograd(workspace.convolution, window, x.shape.channels, dy.shape))
+        winograd::WeightGradient3x3<I>{.x = x, .dy = dy, .padding = window.padding, .dw = dw}.run(workspace);
+    else
+        WeightGradient<I>{.x = x,
+                          .dy = dy,
+                          .kernel = window.kernel,
+                          .stride = window.stride,
+                          .padding = window.padding,
+                          .dw = dw.data,
+                          .tap_step = x.shape.channels * dw.stride,
+                          .in_step = dw.stride,
+                          .out_step = 1}
+            .run(workspace);
+    if (dbias) add_channel_sums<I>(workspace, dy, dbias.data);
+}
+
+}  // namespace mtdn::detail::cpu
