@@ -29,6 +29,8 @@ public:
     explicit ThreadPool(int threads = 0) {
         require<OptionError>(threads >= 0, "ThreadPool: threads must not be negative, got ", threads);
         if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+        // With more threads than processors, who waits awake keeps another from working.
+        spins_ = threads <= static_cast<int>(std::thread::hardware_concurrency()) ? 2000 : 0;
         for (int i = 1; i < threads; ++i)
             workers_.emplace_back([this](std::stop_token stop) { work(stop); });
     }
@@ -67,35 +69,54 @@ private:
 
     void run_erased(Index count, void* callable, void (*call)(void*, Index)) {
         const std::lock_guard turn(turn_);
+        job_ = {callable, call, count};
+        next_.store(0, std::memory_order_relaxed);
+        error_ = nullptr;
+        busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+        bool asleep = false;
         {
             const std::lock_guard lock(mutex_);
-            job_ = {callable, call, count};
-            next_.store(0, std::memory_order_relaxed);
-            error_ = nullptr;
-            busy_ = static_cast<int>(workers_.size());
-            ++generation_;
+            generation_.fetch_add(1, std::memory_order_release);
+            asleep = sleepers_ > 0;
         }
-        wake_.notify_all();
+        if (asleep) wake_.notify_all();
         take_pieces(job_);
-        std::unique_lock lock(mutex_);
-        done_.wait(lock, [this] { return busy_ == 0; });
+        if (!spin([this] { return busy_.load(std::memory_order_acquire) == 0; })) {
+            std::unique_lock lock(mutex_);
+            done_.wait(lock, [this] { return busy_.load(std::memory_order_acquire) == 0; });
+        }
         if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
     void work(std::stop_token stop) {
-        std::uint64_t seen = 0;
-        while (true) {
-            Job job;
-            {
+        for (std::uint64_t seen = 0;;) {
+            const auto called = [&] { return generation_.load(std::memory_order_acquire) != seen; };
+            if (!spin(called)) {
                 std::unique_lock lock(mutex_);
-                if (!wake_.wait(lock, stop, [&] { return generation_ != seen; })) return;
-                seen = generation_;
-                job = job_;
+                ++sleepers_;
+                const bool go_on = wake_.wait(lock, stop, called);
+                --sleepers_;
+                if (!go_on) return;
             }
-            take_pieces(job);
-            const std::lock_guard lock(mutex_);
-            if (--busy_ == 0) done_.notify_one();
+            ++seen;
+            take_pieces(job_);
+            if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+                const std::lock_guard lock(mutex_);
+                done_.notify_one();
+            }
         }
+    }
+
+    // Loops follow one another within microseconds, less than it takes to fall asleep and wake up.
+    template <class Condition>
+    bool spin(Condition&& condition) const {
+        for (int i = 0; i < spins_; ++i) {
+            if (condition()) return true;
+#if defined(__x86_64__) || defined(__i386__)
+            __builtin_ia32_pause();
+#endif
+        }
+        return condition();
     }
 
     void take_pieces(const Job& job) {
@@ -111,13 +132,15 @@ private:
     }
 
     std::mutex turn_;   // one loop at a time
-    std::mutex mutex_;  // guards what follows, but for next_
+    std::mutex mutex_;  // held to fall asleep, to wake others, and to write error_
     std::condition_variable_any wake_;
     std::condition_variable done_;
     Job job_;
-    std::uint64_t generation_ = 0;
-    int busy_ = 0;
+    int sleepers_ = 0;
+    int spins_ = 0;
     std::exception_ptr error_;
+    alignas(64) std::atomic<std::uint64_t> generation_{0};
+    std::atomic<int> busy_{0};
     alignas(64) std::atomic<Index> next_{0};
     std::vector<std::jthread> workers_;  // last: joined before the rest is gone
 };

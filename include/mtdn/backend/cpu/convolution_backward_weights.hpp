@@ -16,7 +16,8 @@ struct GradientBlock {
     Index dy_row = 0;
     Index rows = 0;
     Index columns = 0;
-    float* sums = nullptr;  ///< [input][block], added to
+    float* sums = nullptr;  ///< [input][output of the block], added to
+    Index sums_step = 0;    ///< from input to input
 };
 
 /// sums += xᵀ · dy over rows × columns pixels, for `Inputs` neighbouring inputs and `Vectors` vectors of outputs.
@@ -37,10 +38,10 @@ void gradient_block(const GradientBlock& b) {
             });
         }
     }
-    float* sums = b.sums;
+    float* sums = b.sums;  // a copy, which no store can change
     unroll<Inputs>([&](auto p) MTDN_ALWAYS_INLINE {
         unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
-            float* to = sums + (p * Vectors + v) * I::floats;
+            float* to = sums + p * b.sums_step + v * I::floats;
             Vector<I> before;
             load(to, before);
             store(before + sum[p][v], to);
@@ -66,7 +67,7 @@ void add_gradient(GradientBlock b, Index inputs) {
         kernel_table<Kernels, Kernels::most>[static_cast<std::size_t>(some - 1)](b);
         inputs -= some;
         b.x += some;
-        b.sums += some * Vectors * I::floats;
+        b.sums += some * b.sums_step;
     }
 }
 
@@ -194,6 +195,7 @@ private:
                         b.dy_row = width * b.dy_step;
                         b.dy = cut.direct ? dy.at(frame, r.first + row, columns.first) + cut.out[block].first
                                           : slopes + row * b.dy_row + columns.first * floats;
+                        b.sums_step = floats;
                         slopes += r.size() * width * floats;
                         if (cut.out.vectors(block) == 2) add_gradient<I, 2>(b, run);
                         else add_gradient<I, 1>(b, run);

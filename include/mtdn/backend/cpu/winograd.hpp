@@ -97,21 +97,24 @@ struct Gradient {
     }
 };
 
-/// Both dimensions: `read(i, j, vector)` gives element (i, j), `write(i, j, vector)` takes one of the result.
+/// Both dimensions: `read(i, j, vector)` gives element (i, j), `write(i, j, vector)` takes one of the result. Only one
+/// of the two indices is written out: with both, addresses would outnumber the registers.
 template <class I, class Line, class Read, class Write>
 MTDN_ALWAYS_INLINE inline void transform(Read&& read, Write&& write) {
     Vector<I> half[Line::out][Line::in];
-    unroll<Line::in>([&](auto i) MTDN_ALWAYS_INLINE {
+#pragma GCC unroll 1
+    for (Index i = 0; i < Line::in; ++i) {
         Vector<I> x[Line::in], t[Line::out];
-        unroll<Line::in>([&](auto j) MTDN_ALWAYS_INLINE { read(Index{i}, Index{j}, x[j]); });
+        unroll<Line::in>([&](auto j) MTDN_ALWAYS_INLINE { read(i, Index{j}, x[j]); });
         Line::apply(x, t);
         unroll<Line::out>([&](auto j) MTDN_ALWAYS_INLINE { half[j][i] = t[j]; });
-    });
-    unroll<Line::out>([&](auto j) MTDN_ALWAYS_INLINE {
+    }
+#pragma GCC unroll 1
+    for (Index j = 0; j < Line::out; ++j) {
         Vector<I> t[Line::out];
         Line::apply(half[j], t);
-        unroll<Line::out>([&](auto i) MTDN_ALWAYS_INLINE { write(Index{i}, Index{j}, t[i]); });
-    });
+        unroll<Line::out>([&](auto i) MTDN_ALWAYS_INLINE { write(Index{i}, j, t[i]); });
+    }
 }
 
 /// The tiles of `frames` images of outputs, counted over frames, rows and columns.
@@ -162,6 +165,10 @@ void transform_square(CpuIn<I> x, Index frame, Index row, Index column, Range ch
         from = x.at(frame, row, column) + channels.first;
         row_step = x.shape.width * x.stride;
         pixel_step = x.stride;
+        // What the square to the right does not share with this one.
+        for (Index r = 0; r < side; ++r)
+            for (Index s = side; s < side + tile; ++s)
+                for (Index c = 0; c < count; c += 16) __builtin_prefetch(from + r * row_step + s * pixel_step + c);
     } else {
         std::fill_n(edge, side * side * count, 0.0F);
         for (Index r = std::max<Index>(0, -row); r < std::min(side, x.shape.height - row); ++r)

@@ -5,10 +5,25 @@
 
 namespace mtdn::detail::cpu::winograd {
 
+/// Sums of products of some inputs and some blocks of outputs: [position][input][output], outputs filled up to whole
+/// vectors.
+template <class I>
+struct GradientSums {
+    Range inputs{};
+    Blocks<I> out;
+    Range blocks{};
+    float* data = nullptr;
+
+    Range outputs() const { return {out[blocks.first].first, out[blocks.last - 1].last}; }
+    Index width() const { return (blocks.size() - 1) * Blocks<I>::wide + out.floats(blocks.last - 1); }
+    Index floats() const { return positions * inputs.size() * width(); }
+    float* at(Index position, Index input) const {
+        return data + (position * inputs.size() + input - inputs.first) * width();
+    }
+};
+
 /// Gradient of the weights of a 3×3 window of stride 1, added to dw: transforms patches and slopes, sums their products
 /// over all tiles at each of the 36 positions, transforms back once.
-///
-/// A task is some input channels × some output channels × a piece of the tiles; tasks' sums are joined in a tree.
 template <class I>
 struct WeightGradient3x3 {
     CpuIn<I> x{};
@@ -17,109 +32,144 @@ struct WeightGradient3x3 {
     CpuOut<I> dw{};
 
     void run(Workspace& workspace) const {
-        const Cut cut(*this);
-        const Index tasks = cut.in.count * cut.splits * cut.pieces;
-        const Scratch sums = workspace.scratch(tasks * cut.sums);
-        workspace.threads.run(tasks, [&](Index task) {
-            const Index part = task / cut.pieces;
-            float* own = sums.data() + task * cut.sums;
-            add_tiles(workspace, cut, cut.in[part / cut.splits], blocks(cut, part),
-                      part_of(cut.tiles.count(), cut.pieces, task % cut.pieces), own);
-        });
-        // Joined and transformed back in rows of input channels.
-        const Index rows = ceil_div(cut.in.channels, cut.in.count);
-        workspace.threads.run(cut.in.count * cut.splits * rows, [&](Index task) {
-            const Index part = task / rows, row = task % rows;
-            const Range inputs = cut.in[part / cut.splits];
-            if (row >= inputs.size()) return;
-            finish(cut, inputs, blocks(cut, part), row, sums.data() + part * cut.pieces * cut.sums);
-        });
+        const Tiles tiles{dy.shape.frames, dy.shape.height, dy.shape.width};
+        const Index inputs = x.shape.channels, outputs = dy.shape.channels;
+        const bool deep = many_weights * inputs * outputs > tiles.count() * (inputs + outputs);
+        deep ? run_deep(workspace, tiles) : run_shallow(workspace, tiles);
     }
 
 private:
-    static constexpr Index room = 229376;  // floats of transformed patches and slopes that a task may hold
+    using Sums = GradientSums<I>;
+    static constexpr Index many_weights = 16;     // copies of the sums that cost as much as copying what is transformed
+    static constexpr Index room = 229376;         // floats of transformed patches and slopes that stay in the second cache
+    static constexpr Index large_room = 6 << 20;  // … in the third
+    static constexpr Index some_tiles = 128;      // that are summed in registers
 
-    // How the work is cut: by shape alone.
-    struct Cut {
-        Tiles tiles;
-        Chunks in;
-        Blocks<I> out;
-        Index splits;  // of the output blocks
-        Index pieces;  // of the tiles
-        Index run;     // tiles that are transformed at a time
-        Index sums;    // floats that a task sums up
-
-        explicit Cut(const WeightGradient3x3& g)
-            : tiles{g.dy.shape.frames, g.dy.shape.height, g.dy.shape.width}, in(g.x.shape.channels, 128),
-              out(g.dy.shape.channels), splits(ceil_div(out.padded(), 128)) {
-            const Index inputs = ceil_div(in.channels, in.count);
-            const Index outputs = ceil_div(out.count, splits) * Blocks<I>::wide;
-            run = std::clamp<Index>(room / (positions * (inputs + outputs)), 24, 128);
-            pieces = std::clamp<Index>(ceil_div(16, in.count * splits), 1, ceil_div(tiles.count(), run));
-            sums = positions * inputs * outputs;
-        }
-    };
-
-    static Range blocks(const Cut& cut, Index part) { return part_of(cut.out.count, cut.splits, part % cut.splits); }
-    static Index floats(const Cut& cut, Range blocks) {
-        return (blocks.size() - 1) * Blocks<I>::wide + cut.out.floats(blocks.last - 1);
+    // Many tiles, few weights: a task is a piece of the tiles with sums of its own, joined in a tree.
+    void run_shallow(Workspace& workspace, const Tiles& tiles) const {
+        const Index pieces = std::clamp<Index>(tiles.count() / 256, 1, 16);
+        const Index most = std::clamp<Index>(room / (positions * (x.shape.channels + dy.shape.channels)), 24, some_tiles);
+        const Blocks<I> out(dy.shape.channels);
+        Sums first{{0, x.shape.channels}, out, {0, out.count}, nullptr};
+        const Index floats = first.floats();
+        const Scratch all = workspace.scratch(pieces * floats);
+        first.data = all.data();
+        workspace.threads.run(pieces, [&](Index task) {
+            const Range piece = part_of(tiles.count(), pieces, task);
+            Sums sums = first;
+            sums.data += task * floats;
+            std::fill_n(sums.data, floats, 0.0F);
+            const Scratch patches = workspace.scratch(Transformed<I>::floats(most, x.shape.channels));
+            const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded()));
+            const Index runs = ceil_div(piece.size(), most);
+            for (Index run = 0; run < runs; ++run) {
+                const Range part = part_of(piece.size(), runs, run);
+                const Transformed<I> v(part.size(), x.shape.channels, patches.data());
+                const Transformed<I> s(part.size(), out.padded(), slopes.data());
+                transform_tiles(workspace, tiles, {piece.first + part.first, piece.first + part.last}, v, s, 0);
+                for (Index position = 0; position < positions; ++position) add(v, s, position, sums);
+            }
+        });
+        workspace.threads.run(x.shape.channels, [&](Index input) {
+            for (Index position = 0; position < positions; ++position)
+                join<I>(first.at(position, input), pieces, floats, first.width());
+            finish(first, {input, input + 1});
+        });
     }
 
-    // Sums lie as [position][block][input][output of the block].
-    void add_tiles(Workspace& workspace, const Cut& cut, Range inputs, Range blocks, Range piece, float* sums) const {
-        const Range outputs{cut.out[blocks.first].first, cut.out[blocks.last - 1].last};
-        const Index all = floats(cut, blocks);
-        std::fill_n(sums, positions * inputs.size() * all, 0.0F);
-        const Scratch patches = workspace.scratch(Transformed<I>::floats(cut.run, inputs.size()));
-        const Scratch slopes = workspace.scratch(Transformed<I>::floats(cut.run, all));
-        const Scratch edge = workspace.scratch(positions * std::max(Transformed<I>::padded(inputs.size()), all));
-        const Index runs = ceil_div(piece.size(), cut.run);
-        for (Index i = 0; i < runs; ++i) {
-            const Range part = part_of(piece.size(), runs, i);
-            const Transformed<I> v(part.size(), inputs.size(), patches.data()), s(part.size(), all, slopes.data());
-            for (Index t = 0; t < part.size(); ++t) {
-                const auto [frame, row, column] = cut.tiles[piece.first + part.first + t];
-                transform_square<I, Input>(x, frame, row - padding, column - padding, inputs, v, t, edge.data());
-                transform_square<I, Slope>(dy, frame, row, column, outputs, s, t, edge.data());
-            }
-            for (Index position = 0; position < positions; ++position) {
+    // Few tiles, many weights: tiles are transformed once for all. Then a task is some positions, or, where all sums
+    // together would leave the second cache, some inputs and outputs.
+    void run_deep(Workspace& workspace, const Tiles& tiles) const {
+        const Index floats = positions * (x.shape.channels + dy.shape.channels);
+        const Index slabs = ceil_div(tiles.count(), std::max<Index>(16, large_room / floats));
+        const Index most = ceil_div(tiles.count(), slabs);
+        const Blocks<I> out(dy.shape.channels);
+        const Scratch patches = workspace.scratch(Transformed<I>::floats(most, x.shape.channels));
+        const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded()));
+        const bool by_position = x.shape.channels * out.padded() <= 32768;
+        const Chunks in(x.shape.channels, 64);
+        const Index splits = ceil_div(out.padded(), 64), cuts = 12;
+        Sums whole{{0, x.shape.channels}, out, {0, out.count}, nullptr};
+        const Scratch all = workspace.scratch(by_position ? whole.floats() : 0);
+        whole.data = all.data();
+        for (Index slab = 0; slab < slabs; ++slab) {
+            const Range r = part_of(tiles.count(), slabs, slab);
+            const Transformed<I> v(r.size(), x.shape.channels, patches.data());
+            const Transformed<I> s(r.size(), out.padded(), slopes.data());
+            workspace.for_pieces(r.size(), floats, [&](Range some) {
+                transform_tiles(workspace, tiles, {r.first + some.first, r.first + some.last}, v, s, some.first);
+            });
+            if (by_position)
+                workspace.threads.run(cuts, [&](Index task) {
+                    const Range some = part_of(positions, cuts, task);
+                    const Index size = whole.floats() / positions;
+                    if (slab == 0) std::fill_n(whole.data + some.first * size, some.size() * size, 0.0F);
+                    for (Index position = some.first; position < some.last; ++position) add(v, s, position, whole);
+                });
+            else
+                workspace.threads.run(in.count * splits, [&](Index task) {
+                    Sums sums{in[task / splits], out, part_of(out.count, splits, task % splits), nullptr};
+                    const Scratch own = workspace.scratch(sums.floats());
+                    sums.data = own.data();
+                    std::fill_n(sums.data, sums.floats(), 0.0F);
+                    for (Index position = 0; position < positions; ++position) add(v, s, position, sums);
+                    finish(sums, sums.inputs);
+                });
+        }
+        if (by_position)
+            workspace.for_pieces(x.shape.channels, whole.floats() / x.shape.channels,
+                                 [&](Range inputs) { finish(whole, inputs); });
+    }
+
+    // Tiles `r` of the images to v and s, where they start at `first`.
+    void transform_tiles(Workspace& workspace, const Tiles& tiles, Range r, const Transformed<I>& v,
+                         const Transformed<I>& s, Index first) const {
+        const Scratch edge = workspace.scratch(positions * std::max(v.channels, s.channels));
+        for (Index i = 0; i < r.size(); ++i) {
+            const auto [frame, row, column] = tiles[r.first + i];
+            transform_square<I, Input>(x, frame, row - padding, column - padding, {0, x.shape.channels}, v, first + i,
+                                       edge.data());
+            transform_square<I, Slope>(dy, frame, row, column, {0, dy.shape.channels}, s, first + i, edge.data());
+        }
+    }
+
+    // Adds the products of all tiles of v and s at one position.
+    static void add(const Transformed<I>& v, const Transformed<I>& s, Index position, const Sums& sums) {
+        const Index runs = ceil_div(v.tiles, some_tiles);
+        for (Index run = 0; run < runs; ++run) {
+            const Range tiles = part_of(v.tiles, runs, run);
+            for (Index block = sums.blocks.first; block < sums.blocks.last; ++block) {
                 GradientBlock b;
-                b.x = v.at(position, 0);
+                b.x = v.at(position, tiles.first) + sums.inputs.first;
                 b.x_step = v.channels;
-                b.dy = s.at(position, 0);
+                b.dy = s.at(position, tiles.first) + block * Blocks<I>::wide;
                 b.dy_step = s.channels;
                 b.rows = 1;
-                b.columns = part.size();
-                b.sums = sums + position * inputs.size() * all;
-                for (Index block = blocks.first; block < blocks.last; ++block) {
-                    if (cut.out.vectors(block) == 2) add_gradient<I, 2>(b, inputs.size());
-                    else add_gradient<I, 1>(b, inputs.size());
-                    b.dy += Blocks<I>::wide;
-                    b.sums += inputs.size() * cut.out.floats(block);
-                }
+                b.columns = tiles.size();
+                b.sums = sums.at(position, sums.inputs.first) + (block - sums.blocks.first) * Blocks<I>::wide;
+                b.sums_step = sums.width();
+                if (sums.out.vectors(block) == 2) add_gradient<I, 2>(b, sums.inputs.size());
+                else add_gradient<I, 1>(b, sums.inputs.size());
             }
         }
     }
 
-    void finish(const Cut& cut, Range inputs, Range blocks, Index row, float* sums) const {
-        const Index all = floats(cut, blocks), step = inputs.size() * all;
-        for (Index block = blocks.first; block < blocks.last; ++block) {
-            const Index width = cut.out.floats(block);
-            float* own = sums + (block - blocks.first) * Blocks<I>::wide * inputs.size() + row * width;
-            for (Index position = 0; position < positions; ++position)
-                join<I>(own + position * step, cut.pieces, cut.sums, width);
-            float* to = dw.data + (inputs.first + row) * dw.stride + cut.out[block].first;
-            for (Index c = 0; c < cut.out[block].size(); c += I::floats) {
-                const Index lanes = cut.out[block].size() - c;
+    // Transforms the sums of some inputs back and adds them to dw.
+    void finish(const Sums& sums, Range inputs) const {
+        const Index step = sums.inputs.size() * sums.width(), tap = x.shape.channels * dw.stride;
+        const Range outputs = sums.outputs();
+        for (Index input = inputs.first; input < inputs.last; ++input) {
+            const float* own = sums.at(0, input);
+            float* to = dw.data + input * dw.stride + outputs.first;
+            for (Index c = 0; c < outputs.size(); c += I::floats)
                 transform<I, Gradient>(
                     [&](Index i, Index j, Vector<I>& v) MTDN_ALWAYS_INLINE { load(own + (i * 6 + j) * step + c, v); },
                     [&](Index i, Index j, const Vector<I>& v) MTDN_ALWAYS_INLINE {
-                        float* at = to + (i * 3 + j) * x.shape.channels * dw.stride + c;
+                        float* at = to + (i * 3 + j) * tap + c;
                         Vector<I> before;
-                        load(at, before, lanes);
-                        store(before + v, at, lanes);
+                        load(at, before, outputs.size() - c);
+                        store(before + v, at, outputs.size() - c);
                     });
-            }
         }
     }
 };

@@ -5,48 +5,52 @@
 
 namespace mtdn::detail::cpu::winograd {
 
-/// Transformed weights of a 3×3 window: [position][block of outputs][input][output of the block].
+/// Transformed weights of a 3×3 window, of some inputs and some blocks of outputs:
+/// [position][block][input][output of the block].
 template <class I>
 struct TransformedWeights {
-    Index inputs = 0;
+    Range inputs{};
     Blocks<I> out;
+    Range blocks{};
     float* data = nullptr;
 
-    static Index step(Index inputs, const Blocks<I>& out) { return inputs * out.padded() + 16; }
-    static Index floats(Index inputs, const Blocks<I>& out) { return positions * step(inputs, out); }
+    Index channels() const { return (blocks.size() - 1) * Blocks<I>::wide + out.floats(blocks.last - 1); }
+    Index step() const { return inputs.size() * channels() + 16; }
+    static Index floats(Index inputs, Index blocks) { return positions * (inputs * blocks * Blocks<I>::wide + 16); }
     float* at(Index position, Index block, Index input) const {
-        return data + position * step(inputs, out) + inputs * Blocks<I>::wide * block + input * out.floats(block);
+        return data + position * step() + inputs.size() * Blocks<I>::wide * (block - blocks.first) +
+               (input - inputs.first) * out.floats(block);
     }
 
-    /// Transforms weights, in squares of eight inputs × one block of outputs.
-    void fill(Workspace& workspace, const Weights& weights) const {
-        constexpr Index some = 8, wide = Blocks<I>::wide;
-        const Index squares = ceil_div(inputs, some);
-        workspace.for_pieces(out.count * squares, positions * some * wide, [&](Range r) {
-            alignas(64) float taps[9][some][wide] = {};
-            for (Index square = r.first; square < r.last; ++square) {
-                const Index block = square / squares, first = square % squares * some;
-                const Index count = std::min(some, inputs - first);
-                gather(weights, out[block], {first, first + count}, &taps[0][0][0]);
-                for (Index i = 0; i < count; ++i)
-                    for (int v = 0; v < out.vectors(block); ++v) {
-                        float* to = at(0, block, first + i) + v * I::floats;
-                        transform<I, Weight>(
-                            [&](Index row, Index column, Vector<I>& w) MTDN_ALWAYS_INLINE {
-                                load(&taps[row * 3 + column][i][v * I::floats], w);
-                            },
-                            [&](Index row, Index column, const Vector<I>& w) MTDN_ALWAYS_INLINE {
-                                store(w, to + (row * 6 + column) * step(inputs, out));
-                            });
-                    }
-            }
-        });
+    /// Weights are transformed in squares of eight inputs × one block of outputs.
+    static constexpr Index some = 8;
+    Index squares() const { return ceil_div(inputs.size(), some) * blocks.size(); }
+
+    void fill(const Weights& weights, Range r) const {
+        alignas(64) float taps[9][some][Blocks<I>::wide] = {};
+        const Index position_step = step();
+        for (Index square = r.first; square < r.last; ++square) {
+            const Index block = blocks.first + square % blocks.size(), first = inputs.first + square / blocks.size() * some;
+            const Index count = std::min(some, inputs.last - first);
+            gather(weights, out[block], {first, first + count}, &taps[0][0][0]);
+            for (Index i = 0; i < count; ++i)
+                for (int v = 0; v < out.vectors(block); ++v) {
+                    float* to = at(0, block, first + i) + v * I::floats;
+                    transform<I, Weight>(
+                        [&](Index row, Index column, Vector<I>& w) MTDN_ALWAYS_INLINE {
+                            load(&taps[row * 3 + column][i][v * I::floats], w);
+                        },
+                        [&](Index row, Index column, const Vector<I>& w) MTDN_ALWAYS_INLINE {
+                            store(w, to + (row * 6 + column) * position_step);
+                        });
+                }
+        }
     }
 
 private:
     // To [tap][input][output]; either way, what is read is read in the order of memory.
     static void gather(const Weights& weights, Range outputs, Range ins, float* taps) {
-        constexpr Index some = 8, wide = Blocks<I>::wide;
+        constexpr Index wide = Blocks<I>::wide;
         for (Index tap = 0; tap < 9; ++tap, taps += some * wide) {
             const float* from =
                 weights.data + tap * weights.tap_step + ins.first * weights.in_step + outputs.first * weights.out_step;
@@ -63,10 +67,7 @@ private:
 };
 
 /// Correlation with a 3×3 window of stride 1, forward or flipped: transforms patches, multiplies at each of the 36
-/// positions, transforms back.
-///
-/// A task is a run of tiles times some blocks of output channels. What it transforms stays in the second cache; the
-/// products are those of the direct kernels, tiles taking the place of pixels.
+/// positions, transforms back. The products are those of the direct kernels, tiles taking the place of pixels.
 template <class I>
 struct Correlation3x3 {
     CpuIn<I> x{};
@@ -77,67 +78,125 @@ struct Correlation3x3 {
     CpuOut<I> y{};
 
     void run(Workspace& workspace) const {
+        const Tiles tiles{y.shape.frames, y.shape.height, y.shape.width};
+        const bool deep = x.shape.channels * y.shape.channels >= many_weights * tiles.rows() * tiles.columns();
+        deep ? run_deep(workspace, tiles) : run_shallow(workspace, tiles);
+    }
+
+private:
+    static constexpr Index many_weights = 256;    // windows a tile of one frame
+    static constexpr Index room = 131072;         // floats of transformed input that stay in the second cache
+    static constexpr Index large_room = 6 << 20;  // … in the third
+    static constexpr Index some_blocks = 4;       // of outputs whose products are held at a time
+    static constexpr Index some_inputs = 128;     // that are summed at a time
+
+    // Many tiles, few weights: a task is a run of tiles, and what it transforms stays in the second cache.
+    void run_shallow(Workspace& workspace, const Tiles& tiles) const {
         const Blocks<I> out(y.shape.channels);
         const Index inputs = x.shape.channels;
-        const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(inputs, out));
-        const TransformedWeights<I> w{inputs, out, packed.data()};
-        w.fill(workspace, weights);
-
-        const Tiles tiles{y.shape.frames, y.shape.height, y.shape.width};
-        const Index all = tiles.count();
-        const Index runs = ceil_div(all, std::clamp<Index>(room / (positions * inputs), 2 * I::pixels, 96));
-        const Index splits = std::clamp<Index>(ceil_div(16, runs), 1, ceil_div(out.count, 4));
-        const Index most = ceil_div(all, runs);
+        const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(inputs, out.count));
+        const TransformedWeights<I> w{{0, inputs}, out, {0, out.count}, packed.data()};
+        workspace.for_pieces(w.squares(), positions * w.some * Blocks<I>::wide,
+                             [&](Range squares) { w.fill(weights, squares); });
+        const Index runs =
+            ceil_div(tiles.count(), std::clamp<Index>(room / (positions * inputs), 2 * I::pixels, 96));
+        const Index splits = std::clamp<Index>(ceil_div(16, runs), 1, ceil_div(out.count, some_blocks));
         workspace.threads.run(runs * splits, [&](Index task) {
-            const Range r = part_of(all, runs, task / splits);
-            const Range blocks = part_of(out.count, splits, task % splits);
-            const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs));
-            const Scratch products = workspace.scratch(Transformed<I>::floats(most, some_blocks * Blocks<I>::wide));
-            const Scratch edge = workspace.scratch(positions * Transformed<I>::padded(inputs));
+            const Range r = part_of(tiles.count(), runs, task / splits);
+            const Scratch patches = workspace.scratch(Transformed<I>::floats(r.size(), inputs));
             const Transformed<I> v(r.size(), inputs, patches.data());
-            for (Index i = 0; i < r.size(); ++i) {
-                const auto [frame, row, column] = tiles[r.first + i];
-                transform_square<I, Input>(x, frame, row - padding, column - padding, {0, inputs}, v, i, edge.data());
-            }
+            transform_tiles(workspace, tiles, r, v, 0);
+            const Scratch products = workspace.scratch(Transformed<I>::floats(r.size(), some_blocks * Blocks<I>::wide));
+            const Range blocks = part_of(out.count, splits, task % splits);
             const Index passes = ceil_div(blocks.size(), some_blocks);
             for (Index pass = 0; pass < passes; ++pass) {
                 const Range part = part_of(blocks.size(), passes, pass);
-                work(tiles, r, {blocks.first + part.first, blocks.first + part.last}, v, w, products.data());
+                const Range some{blocks.first + part.first, blocks.first + part.last};
+                const Transformed<I> m(r.size(), channels(out, some).size(), products.data());
+                const Chunks chunks(inputs, some_inputs);
+                for (Index chunk = 0; chunk < chunks.count; ++chunk) multiply(v, 0, w, some, chunks[chunk], m);
+                write(tiles, r, m, channels(out, some));
             }
         });
     }
 
-private:
-    static constexpr Index room = 131072;   // floats of transformed input that a task may hold
-    static constexpr Index some_blocks = 4;  // of outputs whose products a task holds at a time
-
-    void work(const Tiles& tiles, Range r, Range blocks, const Transformed<I>& v, const TransformedWeights<I>& w,
-              float* products) const {
-        const Blocks<I>& out = w.out;
-        const Index last = blocks.last - 1;
-        const Index channels = (blocks.size() - 1) * Blocks<I>::wide + out.floats(last);
-        const Transformed<I> m(v.tiles, channels, products);
-        alignas(64) static constexpr float zeros[Blocks<I>::wide] = {};
-        const Chunks chunks(w.inputs, 128);
-        for (Index position = 0; position < positions; ++position)
-            for (Index block = blocks.first; block < blocks.last; ++block)
-                for (Index chunk = 0; chunk < chunks.count; ++chunk) {
-                    ForwardBlock b;
-                    b.x = v.at(position, 0) + chunks[chunk].first;
-                    b.pixel_step = v.channels;
-                    b.run = chunks[chunk].size();
-                    b.rows = 1;
-                    b.weights = w.at(position, block, chunks[chunk].first);
-                    b.start = chunk == 0 ? zeros : nullptr;
-                    b.y = m.at(position, 0) + (block - blocks.first) * Blocks<I>::wide;
-                    b.y_step = m.channels;
-                    b.channels = out.floats(block);
-                    if (out.vectors(block) == 2) convolve_row<I, 2>(b, v.tiles);
-                    else convolve_row<I, 1>(b, v.tiles);
+    // Few tiles, many weights: tiles are transformed once for all; then a task is some blocks of outputs, whose weights
+    // it transforms for itself.
+    void run_deep(Workspace& workspace, const Tiles& tiles) const {
+        const Blocks<I> out(y.shape.channels);
+        const Index inputs = x.shape.channels;
+        const Index slabs = ceil_div(tiles.count(), std::max<Index>(16, large_room / (positions * inputs)));
+        const Index most = ceil_div(tiles.count(), slabs);
+        const Index tasks = ceil_div(out.count, out.count >= 16 ? 2 : 1);
+        const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs));
+        for (Index slab = 0; slab < slabs; ++slab) {
+            const Range all = part_of(tiles.count(), slabs, slab);
+            const Transformed<I> v(all.size(), inputs, patches.data());
+            workspace.for_pieces(all.size(), positions * inputs, [&](Range r) {
+                transform_tiles(workspace, tiles, {all.first + r.first, all.first + r.last}, v, r.first);
+            });
+            const Index runs = ceil_div(all.size(), 256);
+            workspace.threads.run(tasks, [&](Index task) {
+                const Range blocks = part_of(out.count, tasks, task);
+                const Chunks chunks(inputs, some_inputs);
+                const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(some_inputs, blocks.size()));
+                const Scratch products =
+                    workspace.scratch(Transformed<I>::floats(std::min<Index>(all.size(), 256), blocks.size() * Blocks<I>::wide));
+                for (Index run = 0; run < runs; ++run) {
+                    const Range r = part_of(all.size(), runs, run);
+                    const Transformed<I> m(r.size(), channels(out, blocks).size(), products.data());
+                    for (Index chunk = 0; chunk < chunks.count; ++chunk) {
+                        const TransformedWeights<I> w{chunks[chunk], out, blocks, packed.data()};
+                        w.fill(weights, {0, w.squares()});
+                        multiply(v, r.first, w, blocks, chunks[chunk], m);
+                    }
+                    write(tiles, {all.first + r.first, all.first + r.last}, m, channels(out, blocks));
                 }
+            });
+        }
+    }
+
+    static Range channels(const Blocks<I>& out, Range blocks) {
+        return {out[blocks.first].first, out[blocks.last - 1].last};
+    }
+
+    // Tiles `r` of the images to v, where they start at `first`.
+    void transform_tiles(Workspace& workspace, const Tiles& tiles, Range r, const Transformed<I>& v,
+                         Index first) const {
+        const Scratch edge = workspace.scratch(positions * v.channels);
+        for (Index i = 0; i < r.size(); ++i) {
+            const auto [frame, row, column] = tiles[r.first + i];
+            transform_square<I, Input>(x, frame, row - padding, column - padding, {0, x.shape.channels}, v, first + i,
+                                       edge.data());
+        }
+    }
+
+    // Products of tiles from `first` of v on with some inputs' weights, to m or, but for the first inputs, added to it.
+    static void multiply(const Transformed<I>& v, Index first, const TransformedWeights<I>& w, Range blocks, Range inputs,
+                         const Transformed<I>& m) {
+        for (Index position = 0; position < positions; ++position)
+            for (Index block = blocks.first; block < blocks.last; ++block) {
+                ForwardBlock b;
+                b.x = v.at(position, first) + inputs.first;
+                b.pixel_step = v.channels;
+                b.run = inputs.size();
+                b.rows = 1;
+                b.weights = w.at(position, block, inputs.first);
+                b.start = inputs.first == 0 ? zeros : nullptr;
+                b.y = m.at(position, 0) + (block - blocks.first) * Blocks<I>::wide;
+                b.y_step = m.channels;
+                b.channels = w.out.floats(block);
+                if (w.out.vectors(block) == 2) convolve_row<I, 2>(b, m.tiles);
+                else convolve_row<I, 1>(b, m.tiles);
+            }
+    }
+
+    alignas(64) static constexpr float zeros[Blocks<I>::wide] = {};
+
+    // The outputs of tiles `r` from their products.
+    void write(const Tiles& tiles, Range r, const Transformed<I>& m, Range channels) const {
         with_activation<I>(activation, [&](auto f) {
-            for (Index i = 0; i < v.tiles; ++i)
-                write(tiles[r.first + i], m, i, {out[blocks.first].first, out[last].last}, f);
+            for (Index i = 0; i < r.size(); ++i) write(tiles[r.first + i], m, i, channels, f);
         });
     }
 
