@@ -17,7 +17,7 @@ class Block(nn.Module):
     def forward(self, x):
         for place in (1, 2):
             x = getattr(self, f"{self.name}conv{place}")(x)
-            x = F.relu(getattr(self, f"{self.name}norm{place}")(x))
+            x = F.relu(getattr(self, f"{self.name}norm{place}")(x), inplace=True)
         return x
 
 
@@ -69,7 +69,8 @@ class Siamese(UNet):
         for j in range(1, tasks + 1):
             layers, channels = [], 2 * width
             for outputs in (2 * width, width, max(1, width // 2), 3):
-                layers += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+                layers += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs),
+                           nn.ReLU(inplace=True)]
                 channels = outputs
             setattr(self, f"conv_layer{j}", nn.Sequential(*layers, nn.Conv2d(3, 4, 1)))
 
