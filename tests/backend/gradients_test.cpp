@@ -16,7 +16,7 @@ using Exact = Reference<double>;
 using Values = Tensor<Exact>;
 
 /// One operand of a differentiable operation, and its gradient.
-struct Operand {
+struct Varied {
     Values value;
     Values gradient;
     bool adds = false;  // the way back adds to the gradient instead of overwriting it
@@ -32,7 +32,7 @@ public:
         for (double& value : elements(x)) value = random_.uniform(low, high);
         return x;
     }
-    Operand operand(const Shape& shape, bool adds = false, double low = -1, double high = 1) {
+    Varied operand(const Shape& shape, bool adds = false, double low = -1, double high = 1) {
         return {random(shape, low, high), random(shape), adds};
     }
     Tensor<Exact, std::uint8_t> labels(const Shape& shape) {
@@ -43,7 +43,7 @@ public:
     }
 
     /// `forward()` computes y from the operands, `backward()` their gradients from dy.
-    void run(const std::vector<Operand>& operands, const Values& y, const Values& dy,
+    void run(const std::vector<Varied>& operands, const Values& y, const Values& dy,
              const std::function<void()>& forward, const std::function<void()>& backward) {
         std::vector<std::vector<double>> before;
         for (const auto& operand : operands) {

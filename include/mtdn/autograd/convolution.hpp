@@ -7,27 +7,33 @@
 
 namespace mtdn {
 
-/// Convolution with zero padding, plus a bias if one is given.
+/// Convolution with zero padding, plus a bias if one is given. Fills `statistics`, if they are there, with those of the
+/// result; then there must be no bias.
 ///
 /// @shape x (N, H, W, I), weight (k, k, I, O), bias (1, 1, 1, O) or null → (N, H', W', O)
 /// @throws ShapeError if the channels differ or the window does not fit
 template <Backend B>
 Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std::type_identity_t<Parameter<B>>* bias,
-                     const Window& window) {
+                     const Window& window, const BatchStatistics<B>& statistics = {}) {
     const Shape in = x.shape(), w = weight.value.shape();
     require<ShapeError>(in.channels == w.width, "convolve: the input ", in, " has ", in.channels,
                         " channels, the weights ", w, " take ", w.width);
     require<ShapeError>(w.frames == window.kernel && w.height == window.kernel, "convolve: weights ", w,
                         " for a window of ", window.kernel);
     Tensor<B> y(x.backend(), {in.frames, window.output(in.height), window.output(in.width), w.channels});
-    x.backend().convolve(value_of(x), weight.value, bias ? bias->value : Tensor<B>{}, window, Activation::identity, y);
+    if (statistics)
+        x.backend().convolve_with_statistics(operand_of(x), weight.value, window, y, statistics.mean,
+                                             statistics.variance);
+    else
+        x.backend().convolve(operand_of(x), weight.value, bias ? bias->value : Tensor<B>{}, window,
+                             Activation::identity, y);
     const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
     const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
     const bool needed = x.needs_gradient() || !dw.empty() || !db.empty();
     return record_result<B>(x.tape(), needed, std::move(y),
                             [x, w_value = weight.value, dw, db, window](Tape<B>& tape, const Tensor<B>& dy) {
                                 if (!dw.empty())
-                                    tape.backend().convolve_backward_weights(value_of(x), dy, window, dw, db);
+                                    tape.backend().convolve_backward_weights(operand_of(x), dy, window, dw, db);
                                 if (!x.needs_gradient()) return;
                                 Tensor<B> dx(tape.backend(), x.shape());
                                 tape.backend().convolve_backward_data(dy, w_value, window, dx);

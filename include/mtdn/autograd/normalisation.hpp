@@ -8,8 +8,8 @@ namespace mtdn {
 
 /// Batch normalisation followed by an activation; writes nothing but the statistics: the result is pending.
 ///
-/// Statistics are those that the pass says. From the batch they are taken over each of the pass's groups, and staged
-/// for the running ones.
+/// Statistics are those that the pass says. From the batch they are taken over each of the pass's groups, unless they
+/// are `known`, and staged for the running ones.
 ///
 /// @shape x (N, H, W, C), weight and bias (1, 1, 1, C) → like x
 /// @throws ShapeError if N is not a multiple of the number of groups, or the channels differ
@@ -17,7 +17,7 @@ namespace mtdn {
 template <Backend B>
 Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight, const Parameter<B>& bias,
                             const RunningStatistics<B>& running, double epsilon, double momentum,
-                            Activation activation, Pass<B>& pass) {
+                            Activation activation, Pass<B>& pass, const BatchStatistics<B>& known = {}) {
     const Variable<B> x = materialise(input);
     const Shape shape = x.shape();
     B& backend = x.backend();
@@ -31,9 +31,9 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     const Shape statistic{groups, 1, 1, shape.channels};
     Tensor<B> mean = running.mean, variance = running.variance;
     if (own) {
-        mean = Tensor<B>(backend, statistic);
-        variance = Tensor<B>(backend, statistic);
-        backend.batch_statistics(value, mean, variance);
+        mean = known ? known.mean : Tensor<B>(backend, statistic);
+        variance = known ? known.variance : Tensor<B>(backend, statistic);
+        if (!known) backend.batch_statistics(value, mean, variance);
         pass.stage(running, mean, variance, shape.pixels() / groups, momentum);
     }
     PendingNormalisation<B> pending{Tensor<B>(backend, statistic), Tensor<B>(backend, statistic), activation};

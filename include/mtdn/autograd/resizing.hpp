@@ -13,11 +13,11 @@ Variable<B> max_pool(const Variable<B>& x, const Window& window) {
     require<OptionError>(window.padding == 0, "max_pool: padding must be 0, got ", window.padding);
     const Shape in = x.shape();
     Tensor<B> y(x.backend(), {in.frames, window.output(in.height), window.output(in.width), in.channels});
-    x.backend().max_pool(value_of(x), window, y);
+    x.backend().max_pool(operand_of(x), window, y);
     return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
                             [x, window](Tape<B>& tape, const Tensor<B>& dy) {
                                 Tensor<B> dx(tape.backend(), x.shape());
-                                tape.backend().max_pool_backward(value_of(x), dy, window, dx);
+                                tape.backend().max_pool_backward(operand_of(x), dy, window, dx);
                                 add_gradient(tape, x, dx);
                             });
 }

@@ -27,6 +27,17 @@ struct ChannelPart {
     typename Tape<B>::Place place = Tape<B>::no_place;
 };
 
+/// Mean and biased variance of a batch, one row for each group of frames; or none.
+///
+/// @shape mean, variance (g, 1, 1, C)
+template <Backend B>
+struct BatchStatistics {
+    Tensor<B> mean;
+    Tensor<B> variance;
+
+    explicit operator bool() const { return !mean.empty(); }
+};
+
 template <Backend B>
 void require_common_tape(const Variable<B>& a, const Variable<B>& b);
 
@@ -125,6 +136,15 @@ Tensor<B> value_of(const Variable<B>& x) {
         channel += count;
     }
     return value;
+}
+
+/// A variable as an operation reads it that takes an `Operand`: its parts, pending normalisations as they are.
+template <Backend B>
+Operand<B> operand_of(const Variable<B>& x) {
+    std::vector<OperandPart<B>> parts;
+    for (const auto& part : x.parts())
+        parts.push_back({part.tensor, part.pending.scale, part.pending.shift, part.pending.activation});
+    return parts;
 }
 
 /// Where the gradient of a variable goes, without its value: what the way back of an operation captures of an

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include <mtdn/backend/operand.hpp>
 #include <mtdn/backend/options.hpp>
 #include <mtdn/backend/tensor.hpp>
 
@@ -16,6 +17,7 @@ namespace mtdn {
 // - `x`, `w`, … are read through `View<B, const Scalar>`, results written through `View<B, Scalar>`. Views may be
 //   slices of channels (stride > channels) unless "contiguous" is said. Results do not overlap operands unless
 //   "in place allowed" is said.
+// - An operand that may be an `Operand<B>` may consist of parts side by side, with normalisations pending.
 // - Results are overwritten; what is *added to* is said. An empty view is an operand that is not there.
 // - Convolution weights are (k, k, in, out); vectors (1, 1, 1, C); per-group vectors (g, 1, 1, C), group j being the
 //   j-th of g equal runs of frames.
@@ -53,16 +55,22 @@ concept owns_memory_and_moves_values = requires(B& b, detail::In<B> x, detail::O
 
 /// Convolves, both ways.
 ///
-/// `convolve(x, w, bias, window, activation, y)`: y = activation(x ⋆ w + bias), zero padding; `bias` may be empty.
+/// `convolve(x, w, bias, window, activation, y)`: y = activation(x ⋆ w + bias), zero padding; `bias` may be empty;
+///   x may be an `Operand`.
+/// `convolve_with_statistics(x, w, window, y, mean, variance)`: y = x ⋆ w, and what `batch_statistics` says of y;
+///   x may be an `Operand`.
 /// `convolve_backward_data(dy, w, window, dx)`: dx of the linear part.
-/// `convolve_backward_weights(x, dy, window, dw, dbias)`: *adds to* dw and, unless empty, to dbias.
+/// `convolve_backward_weights(x, dy, window, dw, dbias)`: *adds to* dw and, unless empty, to dbias; x may be an
+///   `Operand`.
 /// `transposed_convolve(x, w, bias, y)`: 2×2, stride 2; y has twice the rows and columns of x.
 ///   y(2i+a, 2j+b) = x(i, j) · w(a, b) + bias. Its two ways back likewise.
 template <class B>
-concept convolves = requires(B& b, detail::In<B> x, detail::Out<B> y, const Window& window, Activation activation) {
-    { b.convolve(x, x, x, window, activation, y) } -> std::same_as<void>;
+concept convolves = requires(B& b, const Operand<B>& operand, detail::In<B> x, detail::Out<B> y, const Window& window,
+                             Activation activation) {
+    { b.convolve(operand, x, x, window, activation, y) } -> std::same_as<void>;
+    { b.convolve_with_statistics(operand, x, window, y, y, y) } -> std::same_as<void>;
     { b.convolve_backward_data(x, x, window, y) } -> std::same_as<void>;
-    { b.convolve_backward_weights(x, x, window, y, y) } -> std::same_as<void>;
+    { b.convolve_backward_weights(operand, x, window, y, y) } -> std::same_as<void>;
     { b.transposed_convolve(x, x, x, y) } -> std::same_as<void>;
     { b.transposed_convolve_backward_data(x, x, y) } -> std::same_as<void>;
     { b.transposed_convolve_backward_weights(x, x, y, y) } -> std::same_as<void>;
@@ -111,16 +119,18 @@ concept works_on_elements = requires(B& b, detail::In<B> x, detail::Out<B> y, Ac
 
 /// Pools and resizes.
 ///
-/// `max_pool(x, window, y)`, no padding; `max_pool_backward(x, dy, window, dx)`: to the first largest of each window.
+/// `max_pool(x, window, y)`, no padding; `max_pool_backward(x, dy, window, dx)`: to the first largest of each window;
+///   x may be an `Operand`.
 /// `average_pool(x, window, y)`, no padding; `average_pool_backward(dy, window, dx)`.
 /// `resize_nearest(x, y)`: y(i, j) = x(⌊i·h/H⌋, ⌊j·w/W⌋); `resize_bilinear(x, y)`: pixel centres at halves, edges
 ///   repeated (PyTorch's align_corners=False), no antialiasing. Their ways back take (dy, dx).
 /// `pad_edge(x, y)`: y is larger at the bottom and right, where the last row and column are repeated.
 /// `crop(x, y)`: the top left of x of y's size; `crop_backward(dy, dx)`: zero elsewhere.
 template <class B>
-concept pools_and_resizes = requires(B& b, detail::In<B> x, detail::Out<B> y, const Window& window) {
-    { b.max_pool(x, window, y) } -> std::same_as<void>;
-    { b.max_pool_backward(x, x, window, y) } -> std::same_as<void>;
+concept pools_and_resizes = requires(B& b, const Operand<B>& operand, detail::In<B> x, detail::Out<B> y,
+                                     const Window& window) {
+    { b.max_pool(operand, window, y) } -> std::same_as<void>;
+    { b.max_pool_backward(operand, x, window, y) } -> std::same_as<void>;
     { b.average_pool(x, window, y) } -> std::same_as<void>;
     { b.average_pool_backward(x, window, y) } -> std::same_as<void>;
     { b.resize_nearest(x, y) } -> std::same_as<void>;

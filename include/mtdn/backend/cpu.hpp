@@ -62,13 +62,16 @@ public:
     void download(In x, std::span<float> values) { detail::cpu::download(x, values); }
     void download(InLabels x, std::span<std::uint8_t> values) { detail::cpu::download(x, values); }
 
-    void convolve(In x, In w, In bias, const Window& window, Activation activation, Out y) {
+    void convolve(const Operand<CpuFor>& x, In w, In bias, const Window& window, Activation activation, Out y) {
         detail::cpu::convolve(workspace_, x, w, bias, window, activation, y);
+    }
+    void convolve_with_statistics(const Operand<CpuFor>& x, In w, const Window& window, Out y, Out mean, Out variance) {
+        detail::cpu::convolve_with_statistics(workspace_, x, w, window, y, mean, variance);
     }
     void convolve_backward_data(In dy, In w, const Window& window, Out dx) {
         detail::cpu::convolve_backward_data(workspace_, dy, w, window, dx);
     }
-    void convolve_backward_weights(In x, In dy, const Window& window, Out dw, Out dbias) {
+    void convolve_backward_weights(const Operand<CpuFor>& x, In dy, const Window& window, Out dw, Out dbias) {
         detail::cpu::convolve_backward_weights(workspace_, x, dy, window, dw, dbias);
     }
     void transposed_convolve(In x, In w, In bias, Out y) {
@@ -113,8 +116,8 @@ public:
         detail::cpu::activate_backward(workspace_, x, dy, activation, dx);
     }
 
-    void max_pool(In x, const Window& window, Out y) { detail::cpu::max_pool(workspace_, x, window, y); }
-    void max_pool_backward(In x, In dy, const Window& window, Out dx) {
+    void max_pool(const Operand<CpuFor>& x, const Window& window, Out y) { detail::cpu::max_pool(workspace_, x, window, y); }
+    void max_pool_backward(const Operand<CpuFor>& x, In dy, const Window& window, Out dx) {
         detail::cpu::max_pool_backward(workspace_, x, dy, window, dx);
     }
     void average_pool(In x, const Window& window, Out y) { detail::cpu::average_pool(workspace_, x, window, y); }

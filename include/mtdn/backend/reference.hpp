@@ -42,14 +42,19 @@ public:
     void download(In x, std::span<T> values) { from_view(x, values); }
     void download(InLabels x, std::span<std::uint8_t> values) { from_view(x, values); }
 
-    void convolve(In x, In w, In bias, const Window& window, Activation activation, Out y) {
-        detail::reference::convolve(x, w, bias, window, activation, y);
+    void convolve(const Operand<Reference>& x, In w, In bias, const Window& window, Activation activation, Out y) {
+        detail::reference::convolve(In(whole(x)), w, bias, window, activation, y);
+    }
+    void convolve_with_statistics(const Operand<Reference>& x, In w, const Window& window, Out y, Out mean,
+                                  Out variance) {
+        convolve(x, w, In{}, window, Activation::identity, y);
+        batch_statistics(y, mean, variance);
     }
     void convolve_backward_data(In dy, In w, const Window& window, Out dx) {
         detail::reference::convolve_backward_data(dy, w, window, dx);
     }
-    void convolve_backward_weights(In x, In dy, const Window& window, Out dw, Out dbias) {
-        detail::reference::convolve_backward_weights(x, dy, window, dw, dbias);
+    void convolve_backward_weights(const Operand<Reference>& x, In dy, const Window& window, Out dw, Out dbias) {
+        detail::reference::convolve_backward_weights(In(whole(x)), dy, window, dw, dbias);
     }
     void transposed_convolve(In x, In w, In bias, Out y) { detail::reference::transposed_convolve(x, w, bias, y); }
     void transposed_convolve_backward_data(In dy, In w, Out dx) {
@@ -87,9 +92,11 @@ public:
         detail::reference::activate_backward(x, dy, activation, dx);
     }
 
-    void max_pool(In x, const Window& window, Out y) { detail::reference::max_pool(x, window, y); }
-    void max_pool_backward(In x, In dy, const Window& window, Out dx) {
-        detail::reference::max_pool_backward(x, dy, window, dx);
+    void max_pool(const Operand<Reference>& x, const Window& window, Out y) {
+        detail::reference::max_pool(In(whole(x)), window, y);
+    }
+    void max_pool_backward(const Operand<Reference>& x, In dy, const Window& window, Out dx) {
+        detail::reference::max_pool_backward(In(whole(x)), dy, window, dx);
     }
     void average_pool(In x, const Window& window, Out y) { detail::reference::average_pool(x, window, y); }
     void average_pool_backward(In dy, const Window& window, Out dx) {
@@ -139,6 +146,19 @@ public:
 
 private:
     using Wide = detail::reference::Wide<T>;
+
+    // An operand as one tensor.
+    Tensor<Reference> whole(const Operand<Reference>& x) {
+        Tensor<Reference> all(*this, x.shape());
+        Index channel = 0;
+        for (const auto& part : x.parts()) {
+            const Out slice = all.channels(channel, part.x.shape.channels);
+            if (part.pending()) normalise(part.x, part.scale, part.shift, part.activation, slice);
+            else copy(part.x, slice);
+            channel += part.x.shape.channels;
+        }
+        return all;
+    }
 
     template <class V>
     static void to_view(std::span<const V> values, View<Reference, V> y) {

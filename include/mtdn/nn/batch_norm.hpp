@@ -25,8 +25,9 @@ public:
     }
 
     /// The normalised input after an activation.
-    Variable<B> operator()(const Variable<B>& x, Pass<B>& pass, Activation activation = Activation::identity) const {
-        return batch_normalise(x, weight_, bias_, running_, options_.epsilon, options_.momentum, activation, pass);
+    Variable<B> operator()(const Variable<B>& x, Pass<B>& pass, Activation activation = Activation::identity,
+                           const BatchStatistics<B>& known = {}) const {
+        return batch_normalise(x, weight_, bias_, running_, options_.epsilon, options_.momentum, activation, pass, known);
     }
 
     const BatchNormOptions& options() const { return options_; }
@@ -47,14 +48,19 @@ private:
     RunningStatistics<B> running_;
 };
 
-/// activation(norm(conv(x))). In evaluation the normalisation is folded into the convolution's weights, and the
-/// activation is done as the convolution stores.
+/// activation(norm(conv(x))). The convolution finds its result's statistics as it stores. In evaluation the normalisation
+/// is folded into the convolution's weights, and the activation is done as the convolution stores.
 template <Backend B>
 Variable<B> convolve_and_normalise(const Conv2d<B>& conv, const BatchNorm2d<B>& norm, Activation activation,
                                    const Variable<B>& x, Pass<B>& pass) {
+    B& backend = pass.backend();
+    if (pass.statistics() == Statistics::batch && !conv.bias() && x.shape().frames % pass.groups() == 0) {
+        const Shape statistic{pass.groups(), 1, 1, conv.options().out};
+        const BatchStatistics<B> found{Tensor<B>(backend, statistic), Tensor<B>(backend, statistic)};
+        return norm(convolve(x, conv.weight(), nullptr, conv.window(), found), pass, activation, found);
+    }
     if (pass.tape() || pass.statistics() != Statistics::running || conv.bias())
         return norm(conv(x, pass), pass, activation);
-    B& backend = pass.backend();
     const Tensor<B>& weight = conv.weight().value;
     const Shape w = weight.shape(), vector = vector_shape(w.channels), in = x.shape();
     require<ShapeError>(in.channels == w.width, "convolve: the input ", in, " has ", in.channels,
@@ -66,7 +72,7 @@ Variable<B> convolve_and_normalise(const Conv2d<B>& conv, const BatchNorm2d<B>& 
     backend.normalise(weight, scale, zero, Activation::identity, folded);
     const Window window = conv.window();
     Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), w.channels});
-    backend.convolve(value_of(x), folded, shift, window, activation, y);
+    backend.convolve(operand_of(x), folded, shift, window, activation, y);
     return Variable<B>(std::move(y));
 }
 

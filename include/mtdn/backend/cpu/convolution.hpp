@@ -17,44 +17,53 @@ constexpr bool by_winograd(ConvolutionAlgorithm algorithm, const Window& window,
 }
 
 template <class I>
-void convolve(Workspace& workspace, CpuIn<I> x, CpuIn<I> w, CpuIn<I> bias, const Window& window,
+Correlation<I> direct_correlation(const CpuOperand<I>& x, CpuIn<I> w, CpuIn<I> bias, const Window& window,
+                                  Activation activation, CpuOut<I> y) {
+    return {.x = x,
+            .weights = Weights::of(w),
+            .bias = bias,
+            .kernel = window.kernel,
+            .stride = window.stride,
+            .padding = window.padding,
+            .activation = activation,
+            .y = y,
+            .height = y.shape.height,
+            .width = y.shape.width};
+}
+
+template <class I>
+void convolve(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> w, CpuIn<I> bias, const Window& window,
               Activation activation, CpuOut<I> y) {
-    const Index k = window.kernel;
-    const Weights weights{w.data, k * k, x.shape.channels * w.stride, w.stride, 1};
-    if (by_winograd(workspace.convolution, window, x.shape.channels, y.shape))
-        winograd::Correlation3x3<I>{
-            .x = x, .weights = weights, .bias = bias, .padding = window.padding, .activation = activation, .y = y}
-            .run(workspace);
+    if (by_winograd(workspace.convolution, window, x.shape().channels, y.shape))
+        winograd::Correlation3x3<I>(x, Weights::of(w), window.padding, y).run(workspace, bias, activation);
     else
-        Correlation<I>{.x = x,
-                       .weights = weights,
-                       .bias = bias,
-                       .kernel = k,
-                       .stride = window.stride,
-                       .padding = window.padding,
-                       .activation = activation,
-                       .y = y,
-                       .height = y.shape.height,
-                       .width = y.shape.width}
-            .run(workspace);
+        direct_correlation<I>(x, w, bias, window, activation, y).run(workspace);
+}
+
+template <class I>
+void convolve_with_statistics(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> w, const Window& window,
+                              CpuOut<I> y, CpuOut<I> mean, CpuOut<I> variance) {
+    if (by_winograd(workspace.convolution, window, x.shape().channels, y.shape)) {
+        winograd::Correlation3x3<I>(x, Weights::of(w), window.padding, y).run(workspace, mean, variance);
+    } else {
+        direct_correlation<I>(x, w, {}, window, Activation::identity, y).run(workspace);
+        batch_statistics<I>(workspace, y, mean, variance);
+    }
 }
 
 /// dx = dy ⋆ flipped, transposed w; where the stride is above 1, dy is spread out with zeros between its pixels.
 template <class I>
 void convolve_backward_data(Workspace& workspace, CpuIn<I> dy, CpuIn<I> w, const Window& window, CpuOut<I> dx) {
-    const Index k = window.kernel, tap = dx.shape.channels * w.stride;
-    const Weights weights{w.data + (k * k - 1) * tap, k * k, -tap, 1, w.stride};
+    const Index padding = window.kernel - 1 - window.padding;
     if (by_winograd(workspace.convolution, window, dy.shape.channels, dx.shape))
-        winograd::Correlation3x3<I>{
-            .x = dy, .weights = weights, .bias = {}, .padding = k - 1 - window.padding, .y = dx}
-            .run(workspace);
+        winograd::Correlation3x3<I>(dy, Weights::flipped(w), padding, dx).run(workspace);
     else
         Correlation<I>{.x = dy,
-                       .weights = weights,
+                       .weights = Weights::flipped(w),
                        .bias = {},
-                       .kernel = k,
+                       .kernel = window.kernel,
                        .stride = 1,
-                       .padding = k - 1 - window.padding,
+                       .padding = padding,
                        .dilation = window.stride,
                        .y = dx,
                        .height = dx.shape.height,
@@ -64,10 +73,11 @@ void convolve_backward_data(Workspace& workspace, CpuIn<I> dy, CpuIn<I> w, const
 
 /// Adds to dw and, unless it is empty, to dbias.
 template <class I>
-void convolve_backward_weights(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, const Window& window, CpuOut<I> dw,
-                               CpuOut<I> dbias) {
-    if (by_winograd(workspace.convolution, window, x.shape.channels, dy.shape))
-        winograd::WeightGradient3x3<I>{.x = x, .dy = dy, .padding = window.padding, .dw = dw}.run(workspace);
+void convolve_backward_weights(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> dy, const Window& window,
+                               CpuOut<I> dw, CpuOut<I> dbias) {
+    const Index inputs = x.shape().channels;
+    if (by_winograd(workspace.convolution, window, inputs, dy.shape))
+        winograd::WeightGradient3x3<I>(x, dy, window.padding, dw).run(workspace);
     else
         WeightGradient<I>{.x = x,
                           .dy = dy,
@@ -75,7 +85,7 @@ void convolve_backward_weights(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, co
                           .stride = window.stride,
                           .padding = window.padding,
                           .dw = dw.data,
-                          .tap_step = x.shape.channels * dw.stride,
+                          .tap_step = inputs * dw.stride,
                           .in_step = dw.stride,
                           .out_step = 1}
             .run(workspace);

@@ -78,7 +78,7 @@ void add_gradient(GradientBlock b, Index inputs) {
 /// the rows of all frames; it sums some 128 pixels in registers, then adds to its own sums, which are joined in a tree.
 template <class I>
 struct WeightGradient {
-    CpuIn<I> x{};
+    CpuOperand<I> x;
     CpuIn<I> dy{};
     Index kernel = 1;
     Index stride = 1;
@@ -96,7 +96,7 @@ struct WeightGradient {
             float* own = sums.data() + task * cut.sums;
             std::fill_n(own, cut.sums, 0.0F);
             const Index part = task / cut.pieces;
-            const Range groups = part_of(cut.groups * x.shape.frames, cut.pieces, task % cut.pieces);
+            const Range groups = part_of(cut.groups * dy.shape.frames, cut.pieces, task % cut.pieces);
             add_rows(workspace, cut, cut.in[part / cut.splits], part_of(cut.out.count, cut.splits, part % cut.splits),
                      groups, own);
         });
@@ -122,7 +122,7 @@ private:
         bool direct;   // dy is read where it is
 
         explicit Cut(const WeightGradient& g)
-            : in(g.x.shape.channels, 32), out(g.dy.shape.channels),
+            : in(g.x.shape().channels, 32), out(g.dy.shape.channels),
               rows{1, g.padding, (g.dy.shape.width - 1) * g.stride + g.kernel},
               splits(ceil_div(out.count * Blocks<I>::wide, 256)) {
             const Index height = g.dy.shape.height;
@@ -131,8 +131,8 @@ private:
                               (direct ? 0 : g.dy.shape.width * std::min<Index>(256, out.padded()));
             // Rows that fill 384 KiB, or some 16 if that leaves few groups.
             groups = std::max(ceil_div(height, std::clamp<Index>(98304 / row - (g.kernel - 1) / g.stride, 1, height)),
-                              std::min(ceil_div(16, g.x.shape.frames), std::max<Index>(1, height / 16)));
-            pieces = std::clamp<Index>(ceil_div(16, in.count * splits), 1, g.x.shape.frames * groups);
+                              std::min(ceil_div(16, g.dy.shape.frames), std::max<Index>(1, height / 16)));
+            pieces = std::clamp<Index>(ceil_div(16, in.count * splits), 1, g.dy.shape.frames * groups);
             sums = g.kernel * g.kernel * ceil_div(in.channels, in.count) * Blocks<I>::wide *
                    ceil_div(out.count, splits);
         }

@@ -94,7 +94,7 @@ struct Scatter {
 /// [chunk][row][column][channel]; per block and chunk, weights (18 KiB) stay in the first cache, rows in the second.
 template <class I>
 struct Correlation {
-    CpuIn<I> x{};
+    CpuOperand<I> x;
     Weights weights{};
     CpuIn<I> bias{};
     Index kernel = 1;
@@ -108,7 +108,8 @@ struct Correlation {
     Scatter scatter{};
 
     void run(Workspace& workspace) const {
-        const Chunks in(x.shape.channels, std::clamp<Index>(288 / weights.taps, 16, 256));
+        const Shape shape = x.shape();
+        const Chunks in(shape.channels, std::clamp<Index>(288 / weights.taps, 16, 256));
         const Blocks<I> out(y.shape.channels);
         const Scratch packed = workspace.scratch(weights.taps * in.channels * out.padded());
         weights.template pack<I>(workspace, in, out, packed.data());
@@ -116,12 +117,12 @@ struct Correlation {
         std::fill_n(start.data(), out.padded(), 0.0F);
         if (bias) copy_floats<I>(bias.data, out.channels, start.data());
 
-        const bool direct = kernel == 1 && padding == 0 && dilation == 1;
+        const bool direct = x.plain() && kernel == 1 && padding == 0 && dilation == 1;
         const PaddedRows rows{dilation, padding, (width - 1) * stride + kernel};
         const Index row_floats = rows.width * in.channels;
         // Rows that fill 384 KiB, or some 16 if that leaves few tasks; then output channels are split as well.
         const Index most = std::max<Index>(1, (98304 / row_floats - kernel) / stride + 1);
-        const Index frames = x.shape.frames;
+        const Index frames = shape.frames;
         const Index cuts = std::max(ceil_div(height, std::min(most, height)),
                                     std::min(ceil_div(16, frames), std::max<Index>(1, height / 16)));
         const Index splits = std::min(out.count, ceil_div(16, frames * cuts));
@@ -132,8 +133,9 @@ struct Correlation {
             const Index first = r.first * stride;
             const Index count = (r.size() - 1) * stride + kernel;
             if (direct) {
-                work(in, out, blocks, r, frame, packed.data(), start.data(), x.at(frame, first, 0), x.stride,
-                     x.shape.width * x.stride, 0);
+                const CpuIn<I> view = x.parts().front().x;
+                work(in, out, blocks, r, frame, packed.data(), start.data(), view.at(frame, first, 0), view.stride,
+                     shape.width * view.stride, 0);
                 return;
             }
             const Scratch buffer = workspace.scratch(count * row_floats);

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include <mtdn/backend/tensor.hpp>
+#include <mtdn/backend/operand.hpp>
 #include <mtdn/core/error.hpp>
 
 namespace mtdn {
@@ -89,6 +89,8 @@ template <class I>
 using CpuIn = View<CpuFor<I>, const float>;
 template <class I>
 using CpuOut = View<CpuFor<I>, float>;
+template <class I>
+using CpuOperand = Operand<CpuFor<I>>;
 template <class I>
 using CpuLabels = View<CpuFor<I>, const std::uint8_t>;
 template <class I>

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include <mtdn/backend/cpu/activations.hpp>
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/simd.hpp>
 #include <mtdn/backend/cpu/workspace.hpp>
@@ -14,6 +15,23 @@ MTDN_ALWAYS_INLINE inline void copy_floats(const float* from, Index count, float
     Index i = 0;
     for (; i + I::floats <= count; i += I::floats) __builtin_memcpy(to + i, from + i, sizeof(Vector<I>));
     for (; i < count; ++i) to[i] = from[i];
+}
+
+/// Applies what is pending for channels `first` … of a part on one frame to `pixels` pixels of `count` values, `step`
+/// apart, in place.
+template <class I>
+void apply_pending(const OperandPart<CpuFor<I>>& part, Index frame, Index first, Index count, Index pixels, Index step,
+                   float* values) {
+    if (!part.pending()) return;
+    const float* scale = part.scale.pixel(part.group(frame)) + first;
+    const float* shift = part.shift.pixel(part.group(frame)) + first;
+    with_activation<I>(part.activation, [&](auto f) {
+        for (Index p = 0; p < pixels; ++p, values += step)
+            for_vectors<I>(count, [f](auto& out, const auto& in, const auto& factor, const auto& term) {
+                out = factor * in + term;
+                f.value(out);
+            }, values, values, scale, shift);
+    });
 }
 
 /// Channels of images, cut into equal chunks of at most `most`.
@@ -33,31 +51,35 @@ struct PaddedRows {
 
     /// Writes `rows` rows from padded row `first` on of `channels`, contiguous, to `buffer`.
     template <class I>
-    void pack(CpuIn<I> x, Index frame, Index first, Index rows, Range channels, float* buffer) const {
+    void pack(const CpuOperand<I>& x, Index frame, Index first, Index rows, Range channels, float* buffer) const {
         const Index count = channels.size();
+        const Shape shape = x.parts().front().x.shape;
         for (Index r = 0; r < rows; ++r, buffer += width * count) {
             const Index row = first + r - padding;
-            if (row < 0 || row % dilation != 0 || row / dilation >= x.shape.height) {
+            if (row < 0 || row % dilation != 0 || row / dilation >= shape.height) {
                 std::fill_n(buffer, width * count, 0.0F);
                 continue;
             }
-            const float* from = x.at(frame, row / dilation, 0) + channels.first;
+            // The first pixel of the image that the buffer holds, where it comes to lie, and how many follow it.
+            const Index skipped = padding < 0 ? ceil_div(-padding, dilation) : 0;
+            const Index left = std::min(width, skipped * dilation + padding);
+            const Index pixels = std::clamp<Index>(ceil_div(width - left, dilation), 0, shape.width - skipped);
             if (dilation > 1) {
                 std::fill_n(buffer, width * count, 0.0F);
-                for (Index j = 0; j < x.shape.width; ++j)
-                    if (const Index c = j * dilation + padding; c >= 0 && c < width)
-                        copy_floats<I>(from + j * x.stride, count, buffer + c * count);
-                continue;
+            } else {
+                std::fill_n(buffer, left * count, 0.0F);
+                std::fill_n(buffer + (left + pixels) * count, (width - left - pixels) * count, 0.0F);
             }
-            const Index left = std::clamp<Index>(padding, 0, width);
-            const Index right = std::clamp<Index>(x.shape.width + padding, left, width);
-            from += (left - padding) * x.stride;
-            std::fill_n(buffer, left * count, 0.0F);
-            if (x.stride == count)
-                std::copy_n(from, (right - left) * count, buffer + left * count);
-            else
-                for (Index c = left; c < right; ++c, from += x.stride) copy_floats<I>(from, count, buffer + c * count);
-            std::fill_n(buffer + right * count, (width - right) * count, 0.0F);
+            x.for_channels(channels.first, count, [&](const auto& part, Index channel, Index some, Index offset) {
+                const float* from = part.x.at(frame, row / dilation, skipped) + channel;
+                float* to = buffer + left * count + offset;
+                if (part.x.stride == count && some == count && dilation == 1)
+                    std::copy_n(from, pixels * count, to);
+                else
+                    for (Index p = 0; p < pixels; ++p)
+                        copy_floats<I>(from + p * part.x.stride, some, to + p * dilation * count);
+                apply_pending<I>(part, frame, channel, some, pixels, dilation * count, to);
+            });
         }
     }
 };
@@ -87,6 +109,17 @@ struct Weights {
     Index tap_step = 0;  ///< floats from one tap to the next; negative with `data` at the last tap: flipped
     Index in_step = 0;
     Index out_step = 0;
+
+    /// Those of a convolution (k, k, in, out), and of its way back to the data.
+    template <class B, class T>
+    static Weights of(const View<B, T>& w) {
+        return {w.data, w.shape.frames * w.shape.height, w.shape.width * w.stride, w.stride, 1};
+    }
+    template <class B, class T>
+    static Weights flipped(const View<B, T>& w) {
+        const Index taps = w.shape.frames * w.shape.height, tap = w.shape.width * w.stride;
+        return {w.data + (taps - 1) * tap, taps, -tap, 1, w.stride};
+    }
 
     /// Writes [block][chunk][tap][in][out of the block] to `packed`, of `taps * in * Blocks::padded()` floats.
     template <class I>

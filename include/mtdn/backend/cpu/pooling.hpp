@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include <mtdn/backend/cpu/activations.hpp>
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/simd.hpp>
 #include <mtdn/backend/cpu/workspace.hpp>
@@ -17,22 +18,47 @@ void for_rows(Workspace& workspace, const Shape& shape, Body&& body) {
     });
 }
 
+/// Calls `body(read, first channel, channels)` for the parts of an operand on one frame: `read(row, column, c, lanes,
+/// vector)` gives values of the part's channels from c on, what is pending applied.
+template <class I, class Body>
+void for_parts(const CpuOperand<I>& x, Index frame, Body&& body) {
+    x.for_channels(0, x.shape().channels, [&](const auto& part, Index, Index count, Index offset) {
+        const Index group = part.group(frame);
+        if (!part.pending())
+            return body([&](Index row, Index column, Index c, Index lanes, Vector<I>& value) MTDN_ALWAYS_INLINE {
+                load(part.x.at(frame, row, column) + c, value, lanes);
+            }, offset, count);
+        with_activation<I>(part.activation, [&](auto f) {
+            const float *scale = part.scale.pixel(group), *shift = part.shift.pixel(group);
+            body([&](Index row, Index column, Index c, Index lanes, Vector<I>& value) MTDN_ALWAYS_INLINE {
+                Vector<I> factor, term;
+                load(part.x.at(frame, row, column) + c, value, lanes);
+                load(scale + c, factor, lanes);
+                load(shift + c, term, lanes);
+                value = factor * value + term;
+                f.value(value);
+            }, offset, count);
+        });
+    });
+}
+
 template <class I>
-void max_pool(Workspace& workspace, CpuIn<I> x, const Window& window, CpuOut<I> y) {
-    const Index channels = y.shape.channels, k = window.kernel, s = window.stride;
+void max_pool(Workspace& workspace, const CpuOperand<I>& x, const Window& window, CpuOut<I> y) {
+    const Index k = window.kernel, s = window.stride;
     for_rows(workspace, y.shape, [&](Index frame, Index row) {
-        for (Index column = 0; column < y.shape.width; ++column) {
-            for (Index c = 0; c < channels; c += I::floats) {
-                const Index lanes = channels - c;
-                Vector<I> best, value;
-                load(x.at(frame, row * s, column * s) + c, best, lanes);
-                for (Index tap = 1; tap < k * k; ++tap) {
-                    load(x.at(frame, row * s + tap / k, column * s + tap % k) + c, value, lanes);
-                    best = value > best ? value : best;
+        for_parts<I>(x, frame, [&](auto read, Index first, Index channels) {
+            for (Index column = 0; column < y.shape.width; ++column)
+                for (Index c = 0; c < channels; c += I::floats) {
+                    const Index lanes = channels - c;
+                    Vector<I> best, value;
+                    read(row * s, column * s, c, lanes, best);
+                    for (Index tap = 1; tap < k * k; ++tap) {
+                        read(row * s + tap / k, column * s + tap % k, c, lanes, value);
+                        best = value > best ? value : best;
+                    }
+                    store(best, y.at(frame, row, column) + first + c, lanes);
                 }
-                store(best, y.at(frame, row, column) + c, lanes);
-            }
-        }
+        });
     });
 }
 
@@ -62,28 +88,31 @@ void for_windows(Workspace& workspace, const Shape& outputs, const Window& windo
 }
 
 template <class I>
-void max_pool_backward(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, const Window& window, CpuOut<I> dx) {
-    const Index k = window.kernel, s = window.stride, channels = dy.shape.channels;
+void max_pool_backward(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> dy, const Window& window,
+                       CpuOut<I> dx) {
+    const Index k = window.kernel, s = window.stride;
     for_windows<I>(workspace, dy.shape, window, dx, [&](Index frame, Index row) {
-        for (Index column = 0; column < dy.shape.width; ++column)
-            for (Index c = 0; c < channels; c += I::floats) {
-                const Index lanes = channels - c;
-                Vector<I> best, value, slope;
-                Integers<I> first{};
-                load(x.at(frame, row * s, column * s) + c, best, lanes);
-                for (Index tap = 1; tap < k * k; ++tap) {
-                    load(x.at(frame, row * s + tap / k, column * s + tap % k) + c, value, lanes);
-                    first = value > best ? Integers<I>{} + static_cast<std::int32_t>(tap) : first;
-                    best = value > best ? value : best;
+        for_parts<I>(x, frame, [&](auto read, Index begin, Index channels) {
+            for (Index column = 0; column < dy.shape.width; ++column)
+                for (Index c = 0; c < channels; c += I::floats) {
+                    const Index lanes = channels - c;
+                    Vector<I> best, value, slope;
+                    Integers<I> first{};
+                    read(row * s, column * s, c, lanes, best);
+                    for (Index tap = 1; tap < k * k; ++tap) {
+                        read(row * s + tap / k, column * s + tap % k, c, lanes, value);
+                        first = value > best ? Integers<I>{} + static_cast<std::int32_t>(tap) : first;
+                        best = value > best ? value : best;
+                    }
+                    load(dy.at(frame, row, column) + begin + c, slope, lanes);
+                    for (Index tap = 0; tap < k * k; ++tap) {
+                        float* to = dx.at(frame, row * s + tap / k, column * s + tap % k) + begin + c;
+                        load(to, value, lanes);
+                        value += first == static_cast<std::int32_t>(tap) ? slope : Vector<I>{};
+                        store(value, to, lanes);
+                    }
                 }
-                load(dy.at(frame, row, column) + c, slope, lanes);
-                for (Index tap = 0; tap < k * k; ++tap) {
-                    float* to = dx.at(frame, row * s + tap / k, column * s + tap % k) + c;
-                    load(to, value, lanes);
-                    value += first == static_cast<std::int32_t>(tap) ? slope : Vector<I>{};
-                    store(value, to, lanes);
-                }
-            }
+        });
     });
 }
 

@@ -137,7 +137,7 @@ struct Tiles {
 /// positions are a cache line further apart than they need be, or all of them would fall into one set of the cache.
 template <class I>
 struct Transformed {
-    Index tiles = 0;
+    Index tiles = 0;     ///< that lie between two positions
     Index channels = 0;  ///< whole vectors
     float* data = nullptr;
 
@@ -149,41 +149,89 @@ struct Transformed {
         : tiles(tiles_), channels(padded(channels_)), data(data_) {}
     Index step() const { return tiles * channels + 16; }
     float* at(Index position, Index i) const { return data + position * step() + i * channels; }
+    /// The same from tile `i` on.
+    Transformed from(Index i) const {
+        Transformed rest = *this;
+        rest.data += i * channels;
+        return rest;
+    }
 };
 
-/// Transforms squares of an image, `Line::in` pixels a side, whose first pixel is (row, column) and may lie outside,
-/// where all is zero. `edge` has room for one square of the channels.
+/// Transforms squares of an operand's images, `Line::in` pixels a side, all channels.
 template <class I, class Line>
-void transform_square(CpuIn<I> x, Index frame, Index row, Index column, Range channels, const Transformed<I>& to,
-                      Index i, float* edge) {
-    constexpr Index side = Line::in;
-    const Index count = to.channels;
-    const float* from = edge;
-    Index row_step = side * count, pixel_step = count;
-    const bool inside = row >= 0 && column >= 0 && row + side <= x.shape.height && column + side <= x.shape.width;
-    if (inside && channels.size() == count) {
-        from = x.at(frame, row, column) + channels.first;
-        row_step = x.shape.width * x.stride;
-        pixel_step = x.stride;
-        // What the square to the right does not share with this one.
-        for (Index r = 0; r < side; ++r)
-            for (Index s = side; s < side + tile; ++s)
-                for (Index c = 0; c < count; c += 16) __builtin_prefetch(from + r * row_step + s * pixel_step + c);
-    } else {
-        std::fill_n(edge, side * side * count, 0.0F);
-        for (Index r = std::max<Index>(0, -row); r < std::min(side, x.shape.height - row); ++r)
-            for (Index c = std::max<Index>(0, -column); c < std::min(side, x.shape.width - column); ++c)
-                copy_floats<I>(x.at(frame, row + r, column + c) + channels.first, channels.size(),
-                               edge + (r * side + c) * count);
+class SquareTransform {
+public:
+    explicit SquareTransform(const CpuOperand<I>& x) : x_(x), shape_(x.shape()) {
+        x.for_channels(0, shape_.channels, [&](const auto& part, Index, Index count, Index) {
+            in_place_ = in_place_ && count % I::floats == 0 && (!part.pending() || part.activation == Activation::relu);
+        });
     }
-    float* into = to.at(0, i);
-    const Index step = to.step();
-    for (Index c = 0; c < count; c += I::floats, from += I::floats, into += I::floats)
-        transform<I, Line>(
-            [&](Index r, Index s, Vector<I>& v) MTDN_ALWAYS_INLINE { load(from + r * row_step + s * pixel_step, v); },
-            [&](Index r, Index s, const Vector<I>& v) MTDN_ALWAYS_INLINE {
-                store(v, into + (r * Line::out + s) * step);
+
+    /// Square whose first pixel is (row, column), which may lie outside, where all is zero, to tile i. `edge` has room
+    /// for one square.
+    void operator()(Index frame, Index row, Index column, const Transformed<I>& to, Index i, float* edge) const {
+        const bool inside = row >= 0 && column >= 0 && row + side <= shape_.height && column + side <= shape_.width;
+        if (!inside || !in_place_) {
+            gather(frame, row, column, to.channels, edge);
+            return transform_channels(edge, side * to.channels, to.channels, to.channels, to.at(0, i), to.step(),
+                                      [](Index, Vector<I>&) {});
+        }
+        x_.for_channels(0, shape_.channels, [&](const auto& part, Index, Index count, Index offset) {
+            const float* from = part.x.at(frame, row, column);
+            const Index row_step = shape_.width * part.x.stride;
+            // What the square to the right does not share with this one.
+            for (Index r = 0; r < side; ++r)
+                for (Index s = side; s < side + tile; ++s)
+                    for (Index c = 0; c < count; c += 16) __builtin_prefetch(from + r * row_step + s * part.x.stride + c);
+            float* into = to.at(0, i) + offset;
+            if (!part.pending())
+                return transform_channels(from, row_step, part.x.stride, count, into, to.step(),
+                                          [](Index, Vector<I>&) {});
+            const float* scale = part.scale.pixel(part.group(frame));
+            const float* shift = part.shift.pixel(part.group(frame));
+            transform_channels(from, row_step, part.x.stride, count, into, to.step(),
+                               [=](Index c, Vector<I>& v) MTDN_ALWAYS_INLINE {
+                                   Vector<I> factor, term;
+                                   load(scale + c, factor);
+                                   load(shift + c, term);
+                                   v = factor * v + term;
+                                   Activate<I, Activation::relu>::value(v);
+                               });
+        });
+    }
+
+private:
+    static constexpr Index side = Line::in;
+
+    template <class Finish>
+    static void transform_channels(const float* from, Index row_step, Index pixel_step, Index count, float* into,
+                                   Index step, Finish&& finish) {
+        for (Index c = 0; c < count; c += I::floats)
+            transform<I, Line>(
+                [&](Index r, Index s, Vector<I>& v) MTDN_ALWAYS_INLINE {
+                    load(from + r * row_step + s * pixel_step + c, v);
+                    finish(c, v);
+                },
+                [&](Index r, Index s, const Vector<I>& v) MTDN_ALWAYS_INLINE {
+                    store(v, into + (r * Line::out + s) * step + c);
+                });
+    }
+
+    void gather(Index frame, Index row, Index column, Index step, float* edge) const {
+        std::fill_n(edge, side * side * step, 0.0F);
+        const Index left = std::max<Index>(0, -column), right = std::min(side, shape_.width - column);
+        for (Index r = std::max<Index>(0, -row); r < std::min(side, shape_.height - row); ++r)
+            x_.for_channels(0, shape_.channels, [&](const auto& part, Index, Index count, Index offset) {
+                float* to = edge + (r * side + left) * step + offset;
+                for (Index s = left; s < right; ++s)
+                    copy_floats<I>(part.x.at(frame, row + r, column + s), count, to + (s - left) * step);
+                apply_pending<I>(part, frame, 0, count, right - left, step, to);
             });
-}
+    }
+
+    CpuOperand<I> x_;
+    Shape shape_;
+    bool in_place_ = true;
+};
 
 }  // namespace mtdn::detail::cpu::winograd

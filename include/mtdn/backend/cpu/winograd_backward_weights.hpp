@@ -25,17 +25,15 @@ struct GradientSums {
 /// Gradient of the weights of a 3×3 window of stride 1, added to dw: transforms patches and slopes, sums their products
 /// over all tiles at each of the 36 positions, transforms back once.
 template <class I>
-struct WeightGradient3x3 {
-    CpuIn<I> x{};
-    CpuIn<I> dy{};
-    Index padding = 0;
-    CpuOut<I> dw{};
+class WeightGradient3x3 {
+public:
+    WeightGradient3x3(const CpuOperand<I>& x, CpuIn<I> dy, Index padding, CpuOut<I> dw)
+        : transform_patch_(x), transform_slopes_(dy), tiles_{dy.shape.frames, dy.shape.height, dy.shape.width},
+          inputs_(x.shape().channels), outputs_(dy.shape.channels), padding_(padding), dw_(dw) {}
 
     void run(Workspace& workspace) const {
-        const Tiles tiles{dy.shape.frames, dy.shape.height, dy.shape.width};
-        const Index inputs = x.shape.channels, outputs = dy.shape.channels;
-        const bool deep = many_weights * inputs * outputs > tiles.count() * (inputs + outputs);
-        deep ? run_deep(workspace, tiles) : run_shallow(workspace, tiles);
+        const bool deep = many_weights * inputs_ * outputs_ > tiles_.count() * (inputs_ + outputs_);
+        deep ? run_deep(workspace) : run_shallow(workspace);
     }
 
 private:
@@ -46,31 +44,31 @@ private:
     static constexpr Index some_tiles = 128;      // that are summed in registers
 
     // Many tiles, few weights: a task is a piece of the tiles with sums of its own, joined in a tree.
-    void run_shallow(Workspace& workspace, const Tiles& tiles) const {
-        const Index pieces = std::clamp<Index>(tiles.count() / 256, 1, 16);
-        const Index most = std::clamp<Index>(room / (positions * (x.shape.channels + dy.shape.channels)), 24, some_tiles);
-        const Blocks<I> out(dy.shape.channels);
-        Sums first{{0, x.shape.channels}, out, {0, out.count}, nullptr};
+    void run_shallow(Workspace& workspace) const {
+        const Index pieces = std::clamp<Index>(tiles_.count() / 256, 1, 16);
+        const Index most = std::clamp<Index>(room / (positions * (inputs_ + outputs_)), 24, some_tiles);
+        const Blocks<I> out(outputs_);
+        Sums first{{0, inputs_}, out, {0, out.count}, nullptr};
         const Index floats = first.floats();
         const Scratch all = workspace.scratch(pieces * floats);
         first.data = all.data();
         workspace.threads.run(pieces, [&](Index task) {
-            const Range piece = part_of(tiles.count(), pieces, task);
+            const Range piece = part_of(tiles_.count(), pieces, task);
             Sums sums = first;
             sums.data += task * floats;
             std::fill_n(sums.data, floats, 0.0F);
-            const Scratch patches = workspace.scratch(Transformed<I>::floats(most, x.shape.channels));
+            const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_));
             const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded()));
             const Index runs = ceil_div(piece.size(), most);
             for (Index run = 0; run < runs; ++run) {
                 const Range part = part_of(piece.size(), runs, run);
-                const Transformed<I> v(part.size(), x.shape.channels, patches.data());
+                const Transformed<I> v(part.size(), inputs_, patches.data());
                 const Transformed<I> s(part.size(), out.padded(), slopes.data());
-                transform_tiles(workspace, tiles, {piece.first + part.first, piece.first + part.last}, v, s, 0);
+                transform_tiles(workspace, {piece.first + part.first, piece.first + part.last}, v, s, 0);
                 for (Index position = 0; position < positions; ++position) add(v, s, position, sums);
             }
         });
-        workspace.threads.run(x.shape.channels, [&](Index input) {
+        workspace.threads.run(inputs_, [&](Index input) {
             for (Index position = 0; position < positions; ++position)
                 join<I>(first.at(position, input), pieces, floats, first.width());
             finish(first, {input, input + 1});
@@ -79,25 +77,25 @@ private:
 
     // Few tiles, many weights: tiles are transformed once for all. Then a task is some positions, or, where all sums
     // together would leave the second cache, some inputs and outputs.
-    void run_deep(Workspace& workspace, const Tiles& tiles) const {
-        const Index floats = positions * (x.shape.channels + dy.shape.channels);
-        const Index slabs = ceil_div(tiles.count(), std::max<Index>(16, large_room / floats));
-        const Index most = ceil_div(tiles.count(), slabs);
-        const Blocks<I> out(dy.shape.channels);
-        const Scratch patches = workspace.scratch(Transformed<I>::floats(most, x.shape.channels));
+    void run_deep(Workspace& workspace) const {
+        const Index floats = positions * (inputs_ + outputs_);
+        const Index slabs = ceil_div(tiles_.count(), std::max<Index>(16, large_room / floats));
+        const Index most = ceil_div(tiles_.count(), slabs);
+        const Blocks<I> out(outputs_);
+        const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_));
         const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded()));
-        const bool by_position = x.shape.channels * out.padded() <= 32768;
-        const Chunks in(x.shape.channels, 64);
+        const bool by_position = inputs_ * out.padded() <= 32768;
+        const Chunks in(inputs_, 64);
         const Index splits = ceil_div(out.padded(), 64), cuts = 12;
-        Sums whole{{0, x.shape.channels}, out, {0, out.count}, nullptr};
+        Sums whole{{0, inputs_}, out, {0, out.count}, nullptr};
         const Scratch all = workspace.scratch(by_position ? whole.floats() : 0);
         whole.data = all.data();
         for (Index slab = 0; slab < slabs; ++slab) {
-            const Range r = part_of(tiles.count(), slabs, slab);
-            const Transformed<I> v(r.size(), x.shape.channels, patches.data());
+            const Range r = part_of(tiles_.count(), slabs, slab);
+            const Transformed<I> v(r.size(), inputs_, patches.data());
             const Transformed<I> s(r.size(), out.padded(), slopes.data());
             workspace.for_pieces(r.size(), floats, [&](Range some) {
-                transform_tiles(workspace, tiles, {r.first + some.first, r.first + some.last}, v, s, some.first);
+                transform_tiles(workspace, {r.first + some.first, r.first + some.last}, v, s, some.first);
             });
             if (by_position)
                 workspace.threads.run(cuts, [&](Index task) {
@@ -117,19 +115,18 @@ private:
                 });
         }
         if (by_position)
-            workspace.for_pieces(x.shape.channels, whole.floats() / x.shape.channels,
+            workspace.for_pieces(inputs_, whole.floats() / inputs_,
                                  [&](Range inputs) { finish(whole, inputs); });
     }
 
     // Tiles `r` of the images to v and s, where they start at `first`.
-    void transform_tiles(Workspace& workspace, const Tiles& tiles, Range r, const Transformed<I>& v,
+    void transform_tiles(Workspace& workspace, Range r, const Transformed<I>& v,
                          const Transformed<I>& s, Index first) const {
         const Scratch edge = workspace.scratch(positions * std::max(v.channels, s.channels));
         for (Index i = 0; i < r.size(); ++i) {
-            const auto [frame, row, column] = tiles[r.first + i];
-            transform_square<I, Input>(x, frame, row - padding, column - padding, {0, x.shape.channels}, v, first + i,
-                                       edge.data());
-            transform_square<I, Slope>(dy, frame, row, column, {0, dy.shape.channels}, s, first + i, edge.data());
+            const auto [frame, row, column] = tiles_[r.first + i];
+            transform_patch_(frame, row - padding_, column - padding_, v, first + i, edge.data());
+            transform_slopes_(frame, row, column, s, first + i, edge.data());
         }
     }
 
@@ -156,11 +153,11 @@ private:
 
     // Transforms the sums of some inputs back and adds them to dw.
     void finish(const Sums& sums, Range inputs) const {
-        const Index step = sums.inputs.size() * sums.width(), tap = x.shape.channels * dw.stride;
+        const Index step = sums.inputs.size() * sums.width(), tap = inputs_ * dw_.stride;
         const Range outputs = sums.outputs();
         for (Index input = inputs.first; input < inputs.last; ++input) {
             const float* own = sums.at(0, input);
-            float* to = dw.data + input * dw.stride + outputs.first;
+            float* to = dw_.data + input * dw_.stride + outputs.first;
             for (Index c = 0; c < outputs.size(); c += I::floats)
                 transform<I, Gradient>(
                     [&](Index i, Index j, Vector<I>& v) MTDN_ALWAYS_INLINE { load(own + (i * 6 + j) * step + c, v); },
@@ -172,6 +169,12 @@ private:
                     });
         }
     }
+
+    SquareTransform<I, Input> transform_patch_;
+    SquareTransform<I, Slope> transform_slopes_;
+    Tiles tiles_;
+    Index inputs_, outputs_, padding_;
+    CpuOut<I> dw_;
 };
 
 }  // namespace mtdn::detail::cpu::winograd

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mtdn/backend/cpu/convolution_forward.hpp>
+#include <mtdn/backend/cpu/normalisation.hpp>
 #include <mtdn/backend/cpu/winograd.hpp>
 
 namespace mtdn::detail::cpu::winograd {
@@ -66,21 +67,72 @@ private:
     }
 };
 
+/// Mean and sum of squared distances from it, of pixels of a group, for every channel: [slot][count, mean, squares].
+template <class I>
+struct Moments {
+    double* values = nullptr;
+    Index channels = 0;
+
+    static Index floats(Index slots, Index channels) { return 6 * slots * channels; }
+    double* slot(Index i) const { return values + 3 * i * channels; }
+
+    void add(double* slot, Index channel, double count, double mean, double squares) const {
+        double* at = slot + 3 * channel;
+        join_moments<I>(at[0], at[1], at[2], count, mean, squares);
+        at[0] += count;
+    }
+};
+
 /// Correlation with a 3×3 window of stride 1, forward or flipped: transforms patches, multiplies at each of the 36
 /// positions, transforms back. The products are those of the direct kernels, tiles taking the place of pixels.
 template <class I>
-struct Correlation3x3 {
-    CpuIn<I> x{};
-    Weights weights{};
-    CpuIn<I> bias{};
-    Index padding = 0;
-    Activation activation = Activation::identity;
-    CpuOut<I> y{};
+class Correlation3x3 {
+public:
+    Correlation3x3(const CpuOperand<I>& x, const Weights& weights, Index padding, CpuOut<I> y)
+        : transform_patch_(x), weights_(weights), inputs_(x.shape().channels), padding_(padding), y_(y),
+          tiles_{y.shape.frames, y.shape.height, y.shape.width}, out_(y.shape.channels) {}
 
-    void run(Workspace& workspace) const {
-        const Tiles tiles{y.shape.frames, y.shape.height, y.shape.width};
-        const bool deep = x.shape.channels * y.shape.channels >= many_weights * tiles.rows() * tiles.columns();
-        deep ? run_deep(workspace, tiles) : run_shallow(workspace, tiles);
+    /// y = activation(x ⋆ w + bias)
+    void run(Workspace& workspace, CpuIn<I> bias = {}, Activation activation = Activation::identity) {
+        with_activation<I>(activation, [&](auto f) {
+            run_with(workspace, 1, [&](Range r, const Transformed<I>& m, Range channels, Index) {
+                write(r, m, channels, [&](Index c, Index lanes) {
+                    Vector<I> term{};
+                    if (bias) load(bias.data + channels.first + c, term, lanes);
+                    return [=](Vector<I>& v, bool) MTDN_ALWAYS_INLINE {
+                        v += term;
+                        f.value(v);
+                    };
+                }, [](Index, Index, const auto&) {});
+            });
+        });
+    }
+
+    /// y = x ⋆ w, and its mean and biased variance per group and channel.
+    void run(Workspace& workspace, CpuOut<I> mean, CpuOut<I> variance) {
+        const Index groups = mean.shape.frames;
+        const Index slots = deep() ? groups : runs(groups);
+        const Scratch values = workspace.scratch(Moments<I>::floats(slots, out_.channels));
+        const Moments<I> moments{reinterpret_cast<double*>(values.data()), out_.channels};
+        std::fill_n(moments.values, 3 * slots * out_.channels, 0.0);
+        run_with(workspace, groups, [&](Range r, const Transformed<I>& m, Range channels, Index slot) {
+            write(r, m, channels, [](Index, Index) { return Sums{}; }, [&](Index c, Index lanes, const Sums& sums) {
+                sums.add_to(moments, moments.slot(slot), channels.first + c, lanes);
+            });
+        });
+        for (Index group = 0; group < groups; ++group)
+            for (Index c = 0; c < out_.channels; ++c) {
+                double all[3] = {};
+                const Range own = part_of(slots, groups, group);
+                for (Index slot = own.first; slot < own.last; ++slot) {
+                    const double* some = moments.slot(slot) + 3 * c;
+                    if (some[0] == 0) continue;
+                    join_moments<I>(all[0], all[1], all[2], some[0], some[1], some[2]);
+                    all[0] += some[0];
+                }
+                mean.pixel(group)[c] = static_cast<float>(all[1]);
+                variance.pixel(group)[c] = static_cast<float>(all[2] / all[0]);
+            }
     }
 
 private:
@@ -90,84 +142,115 @@ private:
     static constexpr Index some_blocks = 4;       // of outputs whose products are held at a time
     static constexpr Index some_inputs = 128;     // that are summed at a time
 
+    // Sums over pixels of values, about the first one.
+    struct Sums {
+        Vector<I> pivot{}, sum{}, squares{}, count{};
+
+        MTDN_ALWAYS_INLINE void operator()(const Vector<I>& v, bool first) {
+            if (first) pivot = v;
+            const Vector<I> distance = v - pivot;
+            sum += distance;
+            squares += distance * distance;
+            count += 1.0F;
+        }
+        void add_to(const Moments<I>& moments, double* slot, Index channel, Index lanes) const {
+            const double n = count[0];
+            for (Index l = 0; l < std::min<Index>(lanes, I::floats); ++l) {
+                const double off = sum[l] / n;
+                moments.add(slot, channel + l, n, pivot[l] + off, squares[l] - off * sum[l]);
+            }
+        }
+    };
+
+    bool deep() const { return inputs_ * out_.channels >= many_weights * tiles_.rows() * tiles_.columns(); }
+    // Runs of tiles, none across two groups.
+    Index runs(Index groups) const {
+        const Index most = std::clamp<Index>(room / (positions * inputs_), 2 * I::pixels, 96);
+        return groups * ceil_div(tiles_.count() / groups, most);
+    }
+
+    // Calls `finish(tiles, products, channels, slot)` for products of runs of tiles and channels. A slot is a run's own,
+    // or, if `deep`, a group's, whose runs then follow one another on one thread for each channel.
+    template <class Finish>
+    void run_with(Workspace& workspace, Index groups, Finish&& finish) {
+        if (deep()) run_deep(workspace, groups, finish);
+        else run_shallow(workspace, groups, finish);
+    }
+
     // Many tiles, few weights: a task is a run of tiles, and what it transforms stays in the second cache.
-    void run_shallow(Workspace& workspace, const Tiles& tiles) const {
-        const Blocks<I> out(y.shape.channels);
-        const Index inputs = x.shape.channels;
-        const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(inputs, out.count));
-        const TransformedWeights<I> w{{0, inputs}, out, {0, out.count}, packed.data()};
+    template <class Finish>
+    void run_shallow(Workspace& workspace, Index groups, Finish& finish) {
+        const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(inputs_, out_.count));
+        const TransformedWeights<I> w{{0, inputs_}, out_, {0, out_.count}, packed.data()};
         workspace.for_pieces(w.squares(), positions * w.some * Blocks<I>::wide,
-                             [&](Range squares) { w.fill(weights, squares); });
-        const Index runs =
-            ceil_div(tiles.count(), std::clamp<Index>(room / (positions * inputs), 2 * I::pixels, 96));
-        const Index splits = std::clamp<Index>(ceil_div(16, runs), 1, ceil_div(out.count, some_blocks));
-        workspace.threads.run(runs * splits, [&](Index task) {
-            const Range r = part_of(tiles.count(), runs, task / splits);
-            const Scratch patches = workspace.scratch(Transformed<I>::floats(r.size(), inputs));
-            const Transformed<I> v(r.size(), inputs, patches.data());
-            transform_tiles(workspace, tiles, r, v, 0);
+                             [&](Range squares) { w.fill(weights_, squares); });
+        const Index all = runs(groups), splits = std::clamp<Index>(ceil_div(16, all), 1, ceil_div(out_.count, some_blocks));
+        workspace.threads.run(all * splits, [&](Index task) {
+            const Range r = part_of(tiles_.count(), all, task / splits);
+            const Scratch patches = workspace.scratch(Transformed<I>::floats(r.size(), inputs_));
+            const Transformed<I> v(r.size(), inputs_, patches.data());
+            transform_tiles(workspace, r, v, 0);
             const Scratch products = workspace.scratch(Transformed<I>::floats(r.size(), some_blocks * Blocks<I>::wide));
-            const Range blocks = part_of(out.count, splits, task % splits);
+            const Range blocks = part_of(out_.count, splits, task % splits);
             const Index passes = ceil_div(blocks.size(), some_blocks);
             for (Index pass = 0; pass < passes; ++pass) {
                 const Range part = part_of(blocks.size(), passes, pass);
                 const Range some{blocks.first + part.first, blocks.first + part.last};
-                const Transformed<I> m(r.size(), channels(out, some).size(), products.data());
-                const Chunks chunks(inputs, some_inputs);
+                const Transformed<I> m(r.size(), channels(some).size(), products.data());
+                const Chunks chunks(inputs_, some_inputs);
                 for (Index chunk = 0; chunk < chunks.count; ++chunk) multiply(v, 0, w, some, chunks[chunk], m);
-                write(tiles, r, m, channels(out, some));
+                finish(r, m, channels(some), task / splits);
             }
         });
     }
 
     // Few tiles, many weights: tiles are transformed once for all; then a task is some blocks of outputs, whose weights
     // it transforms for itself.
-    void run_deep(Workspace& workspace, const Tiles& tiles) const {
-        const Blocks<I> out(y.shape.channels);
-        const Index inputs = x.shape.channels;
-        const Index slabs = ceil_div(tiles.count(), std::max<Index>(16, large_room / (positions * inputs)));
-        const Index most = ceil_div(tiles.count(), slabs);
-        const Index tasks = ceil_div(out.count, out.count >= 16 ? 2 : 1);
-        const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs));
+    template <class Finish>
+    void run_deep(Workspace& workspace, Index groups, Finish& finish) {
+        const Index slabs = ceil_div(tiles_.count(), std::max<Index>(16, large_room / (positions * inputs_)));
+        const Index most = ceil_div(tiles_.count(), slabs), group_tiles = tiles_.count() / groups;
+        const Index tasks = ceil_div(out_.count, out_.count >= 16 ? 2 : 1);
+        const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_));
         for (Index slab = 0; slab < slabs; ++slab) {
-            const Range all = part_of(tiles.count(), slabs, slab);
-            const Transformed<I> v(all.size(), inputs, patches.data());
-            workspace.for_pieces(all.size(), positions * inputs, [&](Range r) {
-                transform_tiles(workspace, tiles, {all.first + r.first, all.first + r.last}, v, r.first);
+            const Range all = part_of(tiles_.count(), slabs, slab);
+            const Transformed<I> v(all.size(), inputs_, patches.data());
+            workspace.for_pieces(all.size(), positions * inputs_, [&](Range r) {
+                transform_tiles(workspace, {all.first + r.first, all.first + r.last}, v, r.first);
             });
-            const Index runs = ceil_div(all.size(), 256);
             workspace.threads.run(tasks, [&](Index task) {
-                const Range blocks = part_of(out.count, tasks, task);
-                const Chunks chunks(inputs, some_inputs);
+                const Range blocks = part_of(out_.count, tasks, task);
+                const Chunks chunks(inputs_, some_inputs);
                 const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(some_inputs, blocks.size()));
                 const Scratch products =
-                    workspace.scratch(Transformed<I>::floats(std::min<Index>(all.size(), 256), blocks.size() * Blocks<I>::wide));
-                for (Index run = 0; run < runs; ++run) {
-                    const Range r = part_of(all.size(), runs, run);
-                    const Transformed<I> m(r.size(), channels(out, blocks).size(), products.data());
+                    workspace.scratch(Transformed<I>::floats(std::min<Index>(most, 256), blocks.size() * Blocks<I>::wide));
+                const Index cuts = ceil_div(all.size(), 256);
+                for (Index cut = 0; cut < cuts; ++cut) {
+                    const Range r = part_of(all.size(), cuts, cut);
+                    const Transformed<I> m(r.size(), channels(blocks).size(), products.data());
                     for (Index chunk = 0; chunk < chunks.count; ++chunk) {
-                        const TransformedWeights<I> w{chunks[chunk], out, blocks, packed.data()};
-                        w.fill(weights, {0, w.squares()});
+                        const TransformedWeights<I> w{chunks[chunk], out_, blocks, packed.data()};
+                        w.fill(weights_, {0, w.squares()});
                         multiply(v, r.first, w, blocks, chunks[chunk], m);
                     }
-                    write(tiles, {all.first + r.first, all.first + r.last}, m, channels(out, blocks));
+                    for (Index i = all.first + r.first; i < all.first + r.last;) {
+                        const Index group = i / group_tiles, end = std::min(all.first + r.last, (group + 1) * group_tiles);
+                        finish({i, end}, m.from(i - all.first - r.first), channels(blocks), group);
+                        i = end;
+                    }
                 }
             });
         }
     }
 
-    static Range channels(const Blocks<I>& out, Range blocks) {
-        return {out[blocks.first].first, out[blocks.last - 1].last};
-    }
+    Range channels(Range blocks) const { return {out_[blocks.first].first, out_[blocks.last - 1].last}; }
 
     // Tiles `r` of the images to v, where they start at `first`.
-    void transform_tiles(Workspace& workspace, const Tiles& tiles, Range r, const Transformed<I>& v,
-                         Index first) const {
+    void transform_tiles(Workspace& workspace, Range r, const Transformed<I>& v, Index first) const {
         const Scratch edge = workspace.scratch(positions * v.channels);
         for (Index i = 0; i < r.size(); ++i) {
-            const auto [frame, row, column] = tiles[r.first + i];
-            transform_square<I, Input>(x, frame, row - padding, column - padding, {0, x.shape.channels}, v, first + i,
-                                       edge.data());
+            const auto [frame, row, column] = tiles_[r.first + i];
+            transform_patch_(frame, row - padding_, column - padding_, v, first + i, edge.data());
         }
     }
 
@@ -191,40 +274,45 @@ private:
             }
     }
 
-    alignas(64) static constexpr float zeros[Blocks<I>::wide] = {};
-
-    // The outputs of tiles `r` from their products.
-    void write(const Tiles& tiles, Range r, const Transformed<I>& m, Range channels) const {
-        with_activation<I>(activation, [&](auto f) {
-            for (Index i = 0; i < r.size(); ++i) write(tiles[r.first + i], m, i, channels, f);
-        });
-    }
-
-    template <class F>
-    void write(const Tiles::Place& place, const Transformed<I>& m, Index i, Range channels, F f) const {
-        const Index rows = std::min(tile, y.shape.height - place.row);
-        const Index columns = std::min(tile, y.shape.width - place.column);
-        const Index row_step = y.shape.width * y.stride, step = m.step();
-        const float* from = m.at(0, i);
-        float* to = y.at(place.frame, place.row, place.column) + channels.first;
-        for (Index c = 0; c < channels.size(); c += I::floats, from += I::floats, to += I::floats) {
+    // The outputs of tiles `r` from their products, a cache line of channels after the other. `begin(channel, lanes)`
+    // gives what is called with every vector of values and whether it is the first; `end` gets it back.
+    template <class Begin, class End>
+    void write(Range r, const Transformed<I>& m, Range channels, Begin&& begin, End&& end) const {
+        const Index row_step = y_.shape.width * y_.stride, step = m.step();
+        for (Index c = 0; c < channels.size(); c += I::floats) {
             const Index lanes = channels.size() - c;
-            Vector<I> term{};
-            if (bias) load(bias.data + channels.first + c, term, lanes);
-            const bool whole = lanes >= I::floats && rows == tile && columns == tile;
-            transform<I, Output>(
-                [&](Index row, Index column, Vector<I>& v) MTDN_ALWAYS_INLINE {
-                    load(from + (row * 6 + column) * step, v);
-                },
-                [&](Index row, Index column, const Vector<I>& v) MTDN_ALWAYS_INLINE {
-                    Vector<I> result = v + term;
-                    f.value(result);
-                    if (whole) store(result, to + row * row_step + column * y.stride);
-                    else if (row < rows && column < columns)
-                        store(result, to + row * row_step + column * y.stride, lanes);
-                });
+            auto each = begin(c, lanes);
+            for (Index i = 0; i < r.size(); ++i) {
+                const auto [frame, first_row, first_column] = tiles_[r.first + i];
+                const Index rows = std::min(tile, y_.shape.height - first_row);
+                const Index columns = std::min(tile, y_.shape.width - first_column);
+                const bool whole = lanes >= I::floats && rows == tile && columns == tile;
+                const float* from = m.at(0, i) + c;
+                float* to = y_.at(frame, first_row, first_column) + channels.first + c;
+                transform<I, Output>(
+                    [&](Index row, Index column, Vector<I>& v) MTDN_ALWAYS_INLINE {
+                        load(from + (row * 6 + column) * step, v);
+                    },
+                    [&](Index row, Index column, const Vector<I>& v) MTDN_ALWAYS_INLINE {
+                        if (!whole && (row >= rows || column >= columns)) return;
+                        Vector<I> result = v;
+                        each(result, i == 0 && row == 0 && column == 0);
+                        if (whole) store(result, to + row * row_step + column * y_.stride);
+                        else store(result, to + row * row_step + column * y_.stride, lanes);
+                    });
+            }
+            end(c, lanes, each);
         }
     }
+
+    alignas(64) static constexpr float zeros[Blocks<I>::wide] = {};
+
+    SquareTransform<I, Input> transform_patch_;
+    Weights weights_;
+    Index inputs_, padding_;
+    CpuOut<I> y_;
+    Tiles tiles_;
+    Blocks<I> out_;
 };
 
 }  // namespace mtdn::detail::cpu::winograd

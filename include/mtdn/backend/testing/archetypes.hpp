@@ -29,9 +29,10 @@ struct BackendOperations {
     void download(InLabels x, std::span<std::uint8_t> values);
     std::string describe() const;
 
-    void convolve(In x, In w, In bias, const Window&, Activation, Out y);
+    void convolve(const Operand<Self>& x, In w, In bias, const Window&, Activation, Out y);
+    void convolve_with_statistics(const Operand<Self>& x, In w, const Window&, Out y, Out mean, Out variance);
     void convolve_backward_data(In dy, In w, const Window&, Out dx);
-    void convolve_backward_weights(In x, In dy, const Window&, Out dw, Out dbias);
+    void convolve_backward_weights(const Operand<Self>& x, In dy, const Window&, Out dw, Out dbias);
     void transposed_convolve(In x, In w, In bias, Out y);
     void transposed_convolve_backward_data(In dy, In w, Out dx);
     void transposed_convolve_backward_weights(In x, In dy, Out dw, Out dbias);
@@ -53,8 +54,8 @@ struct BackendOperations {
     void activate(In x, Activation, Out y);
     void activate_backward(In x, In dy, Activation, Out dx);
 
-    void max_pool(In x, const Window&, Out y);
-    void max_pool_backward(In x, In dy, const Window&, Out dx);
+    void max_pool(const Operand<Self>& x, const Window&, Out y);
+    void max_pool_backward(const Operand<Self>& x, In dy, const Window&, Out dx);
     void average_pool(In x, const Window&, Out y);
     void average_pool_backward(In dy, const Window&, Out dx);
     void resize_nearest(In x, Out y);
