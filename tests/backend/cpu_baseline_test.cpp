@@ -1,4 +1,4 @@
 #include <mtdn/backend/cpu.hpp>
 
 #define MTDN_TESTED_BACKENDS CpuFor<isa::Baseline>
-#include "backend/operations.hpp"
+#include "backend/cpu_operations.hpp"

@@ -96,13 +96,8 @@ public:
     void run(Workspace& workspace, CpuIn<I> bias = {}, Activation activation = Activation::identity) {
         with_activation<I>(activation, [&](auto f) {
             run_with(workspace, 1, [&](Range r, const Transformed<I>& m, Range channels, Index) {
-                write(r, m, channels, [&](Index c, Index lanes) {
-                    Vector<I> term{};
-                    if (bias) load(bias.data + channels.first + c, term, lanes);
-                    return [=](Vector<I>& v, bool) MTDN_ALWAYS_INLINE {
-                        v += term;
-                        f.value(v);
-                    };
+                write<Activated<decltype(f)>>(r, m, channels, [&](Index c, Index lanes, auto& each) {
+                    if (bias) load(bias.data + channels.first + c, each.term, lanes);
                 }, [](Index, Index, const auto&) {});
             });
         });
@@ -116,7 +111,7 @@ public:
         const Moments<I> moments{reinterpret_cast<double*>(values.data()), out_.channels};
         std::fill_n(moments.values, 3 * slots * out_.channels, 0.0);
         run_with(workspace, groups, [&](Range r, const Transformed<I>& m, Range channels, Index slot) {
-            write(r, m, channels, [](Index, Index) { return Sums{}; }, [&](Index c, Index lanes, const Sums& sums) {
+            write<Sums>(r, m, channels, [&](Index c, Index, Sums& sums) { tile_mean(r.first, m, c, sums.pivot); }, [&](Index c, Index lanes, const Sums& sums) {
                 sums.add_to(moments, moments.slot(slot), channels.first + c, lanes);
             });
         });
@@ -142,16 +137,32 @@ private:
     static constexpr Index some_blocks = 4;       // of outputs whose products are held at a time
     static constexpr Index some_inputs = 128;     // that are summed at a time
 
-    // Sums over pixels of values, about the first one.
-    struct Sums {
-        Vector<I> pivot{}, sum{}, squares{}, count{};
+    // What is done with every vector of values, and after every tile.
+    template <class F>
+    struct Activated {
+        Vector<I> term{};
+        MTDN_ALWAYS_INLINE void operator()(Vector<I>& v) const {
+            v += term;
+            F::value(v);
+        }
+        void end_tile() {}
+    };
 
-        MTDN_ALWAYS_INLINE void operator()(const Vector<I>& v, bool first) {
-            if (first) pivot = v;
+    // Sums over pixels of distances from a pivot near the mean, tile by tile: short sums lose few digits.
+    struct Sums {
+        Vector<I> pivot{};
+        Vector<I> tile_sum{}, tile_squares{}, sum{}, squares{}, count{};
+
+        MTDN_ALWAYS_INLINE void operator()(const Vector<I>& v) {
             const Vector<I> distance = v - pivot;
-            sum += distance;
-            squares += distance * distance;
+            tile_sum += distance;
+            tile_squares += distance * distance;
             count += 1.0F;
+        }
+        MTDN_ALWAYS_INLINE void end_tile() {
+            sum += tile_sum;
+            squares += tile_squares;
+            tile_sum = tile_squares = Vector<I>{};
         }
         void add_to(const Moments<I>& moments, double* slot, Index channel, Index lanes) const {
             const double n = count[0];
@@ -161,6 +172,22 @@ private:
             }
         }
     };
+
+    // Mean of the first tile of m, whose place is that of tile `first` of the images.
+    MTDN_ALWAYS_INLINE void tile_mean(Index first, const Transformed<I>& m, Index c, Vector<I>& mean) const {
+        const auto [frame, first_row, first_column] = tiles_[first];
+        const Index rows = std::min(tile, y_.shape.height - first_row);
+        const Index columns = std::min(tile, y_.shape.width - first_column);
+        mean = Vector<I>{};
+        transform<I, Output>(
+            [&](Index row, Index column, Vector<I>& v) MTDN_ALWAYS_INLINE {
+                load(m.at(0, 0) + c + (row * 6 + column) * m.step(), v);
+            },
+            [&](Index row, Index column, const Vector<I>& v) MTDN_ALWAYS_INLINE {
+                if (row < rows && column < columns) mean += v;
+            });
+        mean /= static_cast<float>(rows * columns);
+    }
 
     bool deep() const { return inputs_ * out_.channels >= many_weights * tiles_.rows() * tiles_.columns(); }
     // Runs of tiles, none across two groups.
@@ -274,14 +301,15 @@ private:
             }
     }
 
-    // The outputs of tiles `r` from their products, a cache line of channels after the other. `begin(channel, lanes)`
-    // gives what is called with every vector of values and whether it is the first; `end` gets it back.
-    template <class Begin, class End>
+    // The outputs of tiles `r` from their products, one vector of channels after the other. An `Each`, set up by
+    // `begin(channel, lanes, each)`, is called with every vector of values; `end(channel, lanes, each)` gets it back.
+    template <class Each, class Begin, class End>
     void write(Range r, const Transformed<I>& m, Range channels, Begin&& begin, End&& end) const {
         const Index row_step = y_.shape.width * y_.stride, step = m.step();
         for (Index c = 0; c < channels.size(); c += I::floats) {
             const Index lanes = channels.size() - c;
-            auto each = begin(c, lanes);
+            Each each;
+            begin(c, lanes, each);
             for (Index i = 0; i < r.size(); ++i) {
                 const auto [frame, first_row, first_column] = tiles_[r.first + i];
                 const Index rows = std::min(tile, y_.shape.height - first_row);
@@ -296,10 +324,11 @@ private:
                     [&](Index row, Index column, const Vector<I>& v) MTDN_ALWAYS_INLINE {
                         if (!whole && (row >= rows || column >= columns)) return;
                         Vector<I> result = v;
-                        each(result, i == 0 && row == 0 && column == 0);
+                        each(result);
                         if (whole) store(result, to + row * row_step + column * y_.stride);
                         else store(result, to + row * row_step + column * y_.stride, lanes);
                     });
+                each.end_tile();
             }
             end(c, lanes, each);
         }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <mtdn/backend/testing/cases.hpp>
+#include <mtdn/backend/testing/operand_cases.hpp>
 #include <mtdn/backend/testing/training_cases.hpp>
 
 namespace mtdn::testing::cases {
@@ -54,6 +55,12 @@ std::vector<Case<B>> table() {
     for (const Activation activation : activations) {
         all.push_back(convolve<B>({.x = {1, 7, 9, 8}, .out = 16, .window = {.padding = 1}, .activation = activation}));
         all.push_back(convolve<B>({.x = {1, 5, 4, 8}, .out = 5, .window = {.kernel = 1}, .activation = activation}));
+    }
+
+    for (const Parted& c : parted_shapes()) append(all, convolve_parts<B>(c));
+    for (Parted c : parted_shapes()) {
+        c.window = {.kernel = 2, .stride = 2};
+        append(all, pool_parts<B>(c));
     }
 
     for (const Transposed& c : {Transposed{.x = {1, 1, 1, 1}, .out = 1}, Transposed{.x = {2, 3, 5, 3}, .out = 5},
