@@ -1,7 +1,7 @@
 // Our half of the parity checks; parity.py runs it and PyTorch on the same files and compares.
 //
-//   parity logits cpu|reference MODEL FRAMES LOGITS EXPORT
-//   parity train cpu|reference MODEL BATCH STEPS RESULT
+//   parity logits cpu|cpu-direct|reference MODEL FRAMES LOGITS EXPORT
+//   parity train cpu|cpu-direct|reference MODEL BATCH STEPS RESULT
 #include <mtdn/backend/cpu.hpp>
 #include <mtdn/backend/reference.hpp>
 #include <mtdn/experiment/weights.hpp>
@@ -90,14 +90,15 @@ void run(B& backend, const std::string& what, const std::vector<std::string>& ar
 int main(int count, char** arguments) {
     const std::vector<std::string> words(arguments + 1, arguments + count);
     if (words.size() != 6) {
-        std::cerr << "usage: parity logits cpu|reference MODEL FRAMES LOGITS EXPORT\n"
-                     "       parity train cpu|reference MODEL BATCH STEPS RESULT\n";
+        std::cerr << "usage: parity logits cpu|cpu-direct|reference MODEL FRAMES LOGITS EXPORT\n"
+                     "       parity train cpu|cpu-direct|reference MODEL BATCH STEPS RESULT\n";
         return 2;
     }
     try {
         const std::vector<std::string> rest(words.begin() + 2, words.end());
-        if (words[1] == "cpu") {
-            Cpu backend;
+        if (words[1] != "reference") {
+            Cpu backend({.convolution = words[1] == "cpu-direct" ? ConvolutionAlgorithm::direct
+                                                                 : ConvolutionAlgorithm::automatic});
             run(backend, words[0], rest);
         } else {
             Reference<double> backend;

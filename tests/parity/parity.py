@@ -229,7 +229,9 @@ def main():
         if "single" in checks:
             # AdamW's first steps are of one size for every weight, however small its gradient, which magnifies
             # rounding: at a rate of 1e-3 the losses part by a percent within 20 steps.
-            check_training(driver, folder, "cpu", torch.float32, 32, 64, 1e-4, {"gradients": 1e-3, "losses": 1e-3})
+            for backend in ("cpu", "cpu-direct"):
+                check_training(driver, folder, backend, torch.float32, 32, 64, 1e-4,
+                               {"gradients": 1e-3, "losses": 1e-3})
     print(f"parity: {failures} failed")
     sys.exit(failures > 0)
 

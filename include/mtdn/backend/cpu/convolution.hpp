@@ -13,7 +13,7 @@ constexpr bool by_winograd(ConvolutionAlgorithm algorithm, const Window& window,
     const bool possible = window.kernel == 3 && window.stride == 1 && window.padding <= 2;
     if (algorithm != ConvolutionAlgorithm::automatic || !possible)
         return possible && algorithm == ConvolutionAlgorithm::winograd;
-    return inputs >= 12 && outputs.channels >= 12 && outputs.height >= 6 && outputs.width >= 6;
+    return inputs >= 8 && outputs.channels >= 3 && outputs.height >= 6 && outputs.width >= 6;
 }
 
 template <class I>
