@@ -61,19 +61,50 @@ private:
     static float normal(float x) { return 0.5F * std::erfc(-x * static_cast<float>(1 / std::numbers::sqrt2)); }
 };
 
-/// Calls `body(Activate<I, A>{})` for the activation that is asked for.
+/// An activation that is looked up for every vector, which costs little beside its arithmetic.
+template <class I>
+struct ActivateAny {
+    Activation activation;
+
+    MTDN_ALWAYS_INLINE void value(Vector<I>& x) const {
+        const Vector<I> in = x;
+        Vector<I> out;
+        find(in, out, false);
+        x = out;
+    }
+    MTDN_ALWAYS_INLINE void slope(Vector<I>& x) const {
+        const Vector<I> in = x;
+        Vector<I> out;
+        find(in, out, true);
+        x = out;
+    }
+
+private:
+    __attribute__((noinline)) void find(const Vector<I>& in, Vector<I>& out, bool slope) const {
+        const auto take = [&](auto f) {
+            Vector<I> x = in;
+            slope ? f.slope(x) : f.value(x);
+            out = x;
+        };
+        switch (activation) {
+            case Activation::identity: return take(Activate<I, Activation::identity>{});
+            case Activation::relu: return take(Activate<I, Activation::relu>{});
+            case Activation::leaky_relu: return take(Activate<I, Activation::leaky_relu>{});
+            case Activation::sigmoid: return take(Activate<I, Activation::sigmoid>{});
+            case Activation::tanh: return take(Activate<I, Activation::tanh>{});
+            case Activation::silu: return take(Activate<I, Activation::silu>{});
+            case Activation::gelu: return take(Activate<I, Activation::gelu>{});
+            case Activation::absolute: return take(Activate<I, Activation::absolute>{});
+        }
+    }
+};
+
+/// Calls `body(f)` for the activation that is asked for. The two that networks are full of have code of their own.
 template <class I, class Body>
 void with_activation(Activation activation, Body&& body) {
-    switch (activation) {
-        case Activation::identity: return body(Activate<I, Activation::identity>{});
-        case Activation::relu: return body(Activate<I, Activation::relu>{});
-        case Activation::leaky_relu: return body(Activate<I, Activation::leaky_relu>{});
-        case Activation::sigmoid: return body(Activate<I, Activation::sigmoid>{});
-        case Activation::tanh: return body(Activate<I, Activation::tanh>{});
-        case Activation::silu: return body(Activate<I, Activation::silu>{});
-        case Activation::gelu: return body(Activate<I, Activation::gelu>{});
-        case Activation::absolute: return body(Activate<I, Activation::absolute>{});
-    }
+    if (activation == Activation::identity) return body(Activate<I, Activation::identity>{});
+    if (activation == Activation::relu) return body(Activate<I, Activation::relu>{});
+    body(ActivateAny<I>{activation});
 }
 
 /// Applies the activation in place to `pixels` pixels of `channels` values, `step` apart.

@@ -2,12 +2,12 @@
 
 #include <atomic>
 #include <cmath>
-#include <vector>
 
 #include <mtdn/backend/cpu/exponential.hpp>
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/workspace.hpp>
 #include <mtdn/backend/options.hpp>
+#include <mtdn/core/inline_vector.hpp>
 
 namespace mtdn::detail::cpu {
 
@@ -283,7 +283,7 @@ template <class I>
 void overlap_sums(Workspace& workspace, CpuIn<I> logits, CpuLabels<I> labels, CpuOut<I> sums) {
     const Index channels = logits.shape.channels;
     CheckedLabels<I> checked("overlap_sums", labels, channels);
-    std::vector<double> all(static_cast<std::size_t>(3 * channels));
+    InlineVector<double, 32> all(static_cast<std::size_t>(3 * channels));
     for_tiles<I>(workspace, logits, 3 * channels, [&](const PixelTile<I>& tile, double* own) {
         for (Index l = 0; l < tile.count(); ++l) {
             const Index label = checked[tile.first() + l];

@@ -45,18 +45,26 @@ void convolve_block(const ForwardBlock& b) {
             });
         }
     }
-    unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
-        float* to = b.y + p * b.y_step;
-        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
-            const Index lanes = b.channels - v * I::floats;
-            if (!b.start) {
-                Vector<I> before;
-                load(to + v * I::floats, before, lanes);
-                sum[p][v] += before;
-            }
-            store(sum[p][v], to + v * I::floats, lanes);
+    const auto finish = [&](auto add) MTDN_ALWAYS_INLINE {
+        unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
+            unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
+                float* to = b.y + p * b.y_step + v * I::floats;
+                Vector<I> before{};
+                if constexpr (add) load(to, before);
+                store(sum[p][v] + before, to);
+            });
         });
+    };
+    if (b.channels == width) return b.start ? finish(std::false_type{}) : finish(std::true_type{});
+    alignas(64) float tile[Pixels][width];
+    unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
+        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { store(sum[p][v], &tile[p][v * I::floats]); });
     });
+    for (int p = 0; p < Pixels; ++p)
+        for (Index c = 0; c < b.channels; ++c) {
+            float& to = b.y[p * b.y_step + c];
+            to = b.start ? tile[p][c] : to + tile[p][c];
+        }
 }
 
 template <class I, int Vectors>

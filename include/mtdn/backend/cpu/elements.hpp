@@ -127,4 +127,30 @@ void gather_frames_backward(Workspace& workspace, CpuIn<I> dy, std::span<const I
     });
 }
 
+template <class I>
+void combine_frames(Workspace& workspace, double alpha, CpuIn<I> a, std::span<const Index> of_a, double beta, CpuIn<I> b,
+                    std::span<const Index> of_b, CpuIn<I> shift, Activation activation, CpuOut<I> y) {
+    const Index frame = y.shape.height * y.shape.width, channels = y.shape.channels;
+    const auto fa = static_cast<float>(alpha), fb = static_cast<float>(beta);
+    with_activation<I>(activation, [&](auto f) {
+        workspace.for_pieces(y.shape.pixels(), channels, [&](Range r) {
+            for (Index p = r.first; p < r.last; ++p) {
+                const auto i = static_cast<std::size_t>(p / frame);
+                const float* from_a = a.pixel(of_a[i] * frame + p % frame);
+                const float* from_b = b.pixel(of_b[i] * frame + p % frame);
+                if (shift)
+                    for_vectors<I>(channels, [&](auto& out, const auto& va, const auto& vb, const auto& term) {
+                        out = fa * va + fb * vb + term;
+                        f.value(out);
+                    }, y.pixel(p), from_a, from_b, shift.data);
+                else
+                    for_vectors<I>(channels, [&](auto& out, const auto& va, const auto& vb) {
+                        out = fa * va + fb * vb;
+                        f.value(out);
+                    }, y.pixel(p), from_a, from_b);
+            }
+        });
+    });
+}
+
 }  // namespace mtdn::detail::cpu

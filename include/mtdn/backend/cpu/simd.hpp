@@ -46,22 +46,30 @@ MTDN_ALWAYS_INLINE inline void store(const V& vector, float* to) {
     __builtin_memcpy(to, &vector, sizeof(V));
 }
 
+// What is left at the end of a row: not worth writing out wherever it is needed.
+template <class V>
+__attribute__((noinline)) void load_some(const float* from, V& vector, Index lanes) {
+    vector = V{};
+    for (Index l = 0; l < lanes; ++l) vector[l] = from[l];
+}
+template <class V>
+__attribute__((noinline)) void store_some(const V& vector, float* to, Index lanes) {
+    for (Index l = 0; l < lanes; ++l) to[l] = vector[l];
+}
+
 /// The same for the first `lanes` lanes; the others are read as 0.
 template <class V>
 MTDN_ALWAYS_INLINE inline void load(const float* from, V& vector, Index lanes) {
-    constexpr auto all = static_cast<Index>(sizeof(V) / sizeof(float));
-    if (lanes >= all) return load(from, vector);
-    float some[all] = {};
-    for (Index l = 0; l < lanes; ++l) some[l] = from[l];
-    load(some, vector);
+    if (lanes >= static_cast<Index>(sizeof(V) / sizeof(float))) return load(from, vector);
+    V some;  // a copy, or the vector could not stay in a register
+    load_some(from, some, lanes);
+    vector = some;
 }
 template <class V>
 MTDN_ALWAYS_INLINE inline void store(const V& vector, float* to, Index lanes) {
-    constexpr auto all = static_cast<Index>(sizeof(V) / sizeof(float));
-    if (lanes >= all) return store(vector, to);
-    float some[all];
-    store(vector, some);
-    for (Index l = 0; l < lanes; ++l) to[l] = some[l];
+    if (lanes >= static_cast<Index>(sizeof(V) / sizeof(float))) return store(vector, to);
+    const V some = vector;
+    store_some(some, to, lanes);
 }
 
 /// y = body(x...) vector by vector, over `count` elements; y may be any of x. `body(out, in...)` takes references.

@@ -96,7 +96,7 @@ public:
     void run(Workspace& workspace, CpuIn<I> bias = {}, Activation activation = Activation::identity) {
         with_activation<I>(activation, [&](auto f) {
             run_with(workspace, 1, [&](Range r, const Transformed<I>& m, Range channels, Index) {
-                write<Activated<decltype(f)>>(r, m, channels, [&](Index c, Index lanes, auto& each) {
+                write(r, m, channels, Activated<decltype(f)>{f}, [&](Index c, Index lanes, auto& each) {
                     if (bias) load(bias.data + channels.first + c, each.term, lanes);
                 }, [](Index, Index, const auto&) {});
             });
@@ -111,7 +111,7 @@ public:
         const Moments<I> moments{reinterpret_cast<double*>(values.data()), out_.channels};
         std::fill_n(moments.values, 3 * slots * out_.channels, 0.0);
         run_with(workspace, groups, [&](Range r, const Transformed<I>& m, Range channels, Index slot) {
-            write<Sums>(r, m, channels, [&](Index c, Index, Sums& sums) { tile_mean(r.first, m, c, sums.pivot); }, [&](Index c, Index lanes, const Sums& sums) {
+            write(r, m, channels, Sums{}, [&](Index c, Index, Sums& sums) { tile_mean(r.first, m, c, sums.pivot); }, [&](Index c, Index lanes, const Sums& sums) {
                 sums.add_to(moments, moments.slot(slot), channels.first + c, lanes);
             });
         });
@@ -140,10 +140,11 @@ private:
     // What is done with every vector of values, and after every tile.
     template <class F>
     struct Activated {
+        F f;
         Vector<I> term{};
         MTDN_ALWAYS_INLINE void operator()(Vector<I>& v) const {
             v += term;
-            F::value(v);
+            f.value(v);
         }
         void end_tile() {}
     };
@@ -301,14 +302,14 @@ private:
             }
     }
 
-    // The outputs of tiles `r` from their products, one vector of channels after the other. An `Each`, set up by
+    // The outputs of tiles `r` from their products, one vector of channels after the other. A copy of `start`, set up by
     // `begin(channel, lanes, each)`, is called with every vector of values; `end(channel, lanes, each)` gets it back.
     template <class Each, class Begin, class End>
-    void write(Range r, const Transformed<I>& m, Range channels, Begin&& begin, End&& end) const {
+    void write(Range r, const Transformed<I>& m, Range channels, const Each& start, Begin&& begin, End&& end) const {
         const Index row_step = y_.shape.width * y_.stride, step = m.step();
         for (Index c = 0; c < channels.size(); c += I::floats) {
             const Index lanes = channels.size() - c;
-            Each each;
+            Each each = start;
             begin(c, lanes, each);
             for (Index i = 0; i < r.size(); ++i) {
                 const auto [frame, first_row, first_column] = tiles_[r.first + i];

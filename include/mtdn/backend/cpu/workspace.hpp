@@ -26,8 +26,8 @@ constexpr Range part_of(Index total, Index count, Index i) { return {total * i /
 /// Uninitialised floats from the pool, given back at the end of the scope.
 class Scratch {
 public:
-    Scratch(MemoryPool& pool, Index floats)
-        : block_(pool.obtain(static_cast<std::size_t>(std::max<Index>(floats, 1)) * sizeof(float))) {}
+    Scratch(MemoryPool& pool, Index floats, int spares)
+        : block_(pool.obtain(static_cast<std::size_t>(std::max<Index>(floats, 1)) * sizeof(float), spares)) {}
     float* data() const { return static_cast<float*>(block_.data()); }
 
 private:
@@ -43,7 +43,8 @@ struct Workspace {
 
     Workspace(int count, ConvolutionAlgorithm algorithm) : threads(count), convolution(algorithm) {}
 
-    Scratch scratch(Index floats) { return Scratch(*memory, floats); }
+    /// Within a loop the other threads will soon want as much.
+    Scratch scratch(Index floats) { return Scratch(*memory, floats, threads.running() ? threads.size() - 1 : 0); }
 
     /// Cuts [0, count) of items that cost about `cost` elements each into pieces of some 32 768 elements and calls
     /// `body(Range)` for each, on all threads. Small work stays on the caller's thread.
