@@ -177,7 +177,7 @@ TEST_CASE_METHOD(Small, "two groups are two calls of the backbone: features, gra
         Tape<Exact> tape(exact);
         Pass<Exact> pass(tape);
         pass.set_groups(groups);
-        std::vector<X> logits;
+        InlineVector<X, 4> logits;
         if (two_calls) {
             const X a = net.features(pass.input(first), pass), b = net.features(pass.input(second), pass);
             for (const auto& head : net.heads()) logits.push_back(head.second(concat(a, b), pass));

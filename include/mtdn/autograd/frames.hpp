@@ -1,7 +1,6 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include <mtdn/autograd/variable.hpp>
 
@@ -18,10 +17,10 @@ Variable<B> gather_frames(const Variable<B>& x, std::span<const Index> indices) 
         require<ShapeError>(i >= 0 && i < in.frames, "gather_frames: frame ", i, " of ", in.frames);
     Tensor<B> y(x.backend(), in.with_frames(static_cast<Index>(indices.size())));
     x.backend().gather_frames(value_of(x), indices, y);
-    std::vector<Index> kept(indices.begin(), indices.end());
-    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
-                            [places = GradientPlaces<B>(x), in, kept = std::move(kept)](Tape<B>& tape,
-                                                                                        const Tensor<B>& dy) {
+    const bool needed = x.needs_gradient();
+    return record_result<B>(x.tape(), needed, std::move(y),
+                            [places = GradientPlaces<B>(x), in,
+                             kept = needed ? x.tape()->keep(indices) : indices](Tape<B>& tape, const Tensor<B>& dy) {
                                 Tensor<B> dx(tape.backend(), in);
                                 tape.backend().fill(dx, 0);
                                 tape.backend().gather_frames_backward(dy, kept, dx);

@@ -58,6 +58,14 @@ void upload(std::span<const T> values, const Tensor<B, T>& tensor) {
     tensor.backend().upload(values, tensor);
 }
 
+/// The value of a tensor of one element.
+template <Backend B>
+double number_in(const Tensor<B>& tensor) {
+    typename B::Scalar value{};
+    tensor.backend().download(tensor, std::span(&value, 1));
+    return static_cast<double>(value);
+}
+
 /// A tensor's values on the host.
 template <Backend B, class T>
 std::vector<T> download(const Tensor<B, T>& tensor) {

@@ -27,7 +27,13 @@ public:
 
     /// Training: operations are recorded on `tape`.
     explicit Pass(Tape<B>& tape, Statistics statistics = Statistics::batch, Random random = Random{})
-        : backend_(&tape.backend()), tape_(&tape), statistics_(statistics), random_(random) {}
+        : backend_(&tape.backend()), tape_(&tape), statistics_(statistics), random_(random),
+          staged_(tape.lend_list()) {}
+    Pass(const Pass&) = delete;
+    Pass& operator=(const Pass&) = delete;
+    ~Pass() {
+        if (tape_) tape_->return_list(std::move(staged_));
+    }
 
     B& backend() const { return *backend_; }
     Tape<B>* tape() const { return tape_; }
@@ -70,20 +76,12 @@ public:
     }
 
 private:
-    struct Staged {
-        Tensor<B> running_mean, running_variance;
-        std::int64_t* batches;
-        Tensor<B> mean, variance;
-        Index count;
-        double momentum;
-    };
-
     B* backend_;
     Tape<B>* tape_ = nullptr;
     Statistics statistics_ = Statistics::running;
     Index groups_ = 1;
     Random random_{};
-    std::vector<Staged> staged_;
+    std::vector<StagedStatistics<B>> staged_;
 };
 
 }  // namespace mtdn

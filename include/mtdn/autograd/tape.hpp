@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -14,6 +16,18 @@ namespace mtdn {
 
 template <Backend B>
 class Variable;
+
+/// A batch's statistics that wait to enter the running ones.
+///
+/// @shape mean, variance (g, 1, 1, C); running (1, 1, 1, C)
+template <Backend B>
+struct StagedStatistics {
+    Tensor<B> running_mean, running_variance;
+    std::int64_t* batches = nullptr;
+    Tensor<B> mean, variance;
+    Index count = 0;  ///< pixels a group
+    double momentum = 0;
+};
 
 /// What was computed, so that gradients can be carried back through it.
 ///
@@ -46,9 +60,24 @@ public:
     template <class WayBack>
     void record(WayBack&& way_back) {
         using Operation = Recorded<std::decay_t<WayBack>>;
-        static_assert(sizeof(Operation) <= chunk_size && alignof(Operation) <= alignof(std::max_align_t));
+        static_assert(alignof(Operation) <= alignof(std::max_align_t));
         void* memory = reserve(sizeof(Operation), alignof(Operation));
         nodes_.push_back(new (memory) Operation(std::forward<WayBack>(way_back)));
+    }
+
+    /// A copy of some numbers that lives as long as what is recorded.
+    std::span<const Index> keep(std::span<const Index> numbers) {
+        auto* copy = static_cast<Index*>(reserve(numbers.size_bytes(), alignof(Index)));
+        std::uninitialized_copy(numbers.begin(), numbers.end(), copy);
+        return {copy, numbers.size()};
+    }
+
+    /// An empty list for a pass, in the memory of the last one that was given back.
+    std::vector<StagedStatistics<B>> lend_list() { return std::exchange(staged_, {}); }
+    /// Takes the list back.
+    void return_list(std::vector<StagedStatistics<B>> staged) {
+        staged.clear();
+        staged_ = std::move(staged);
     }
 
     /// The gradient that has gathered at a place, which is emptied; an empty tensor if none has arrived.
@@ -113,25 +142,30 @@ private:
         nodes_.pop_back();
     }
 
+    struct Chunk {
+        std::unique_ptr<std::byte[]> memory;
+        std::size_t size;
+    };
+
     // Nodes lie one behind the other in chunks that survive the step.
     void* reserve(std::size_t size, std::size_t alignment) {
         used_ = (used_ + alignment - 1) / alignment * alignment;
-        if (chunks_.empty() || used_ + size > chunk_size) {
-            if (!chunks_.empty()) ++chunk_;
-            if (chunk_ == chunks_.size()) chunks_.push_back(std::make_unique<std::byte[]>(chunk_size));
+        for (; chunk_ < chunks_.size() && used_ + size > chunks_[chunk_].size; ++chunk_) used_ = 0;
+        if (chunk_ == chunks_.size()) {
+            const std::size_t all = std::max(size, std::size_t{1} << 16);
+            chunks_.push_back({std::make_unique<std::byte[]>(all), all});
             used_ = 0;
         }
-        void* memory = chunks_[chunk_].get() + used_;
+        void* memory = chunks_[chunk_].memory.get() + used_;
         used_ += size;
         return memory;
     }
 
-    static constexpr std::size_t chunk_size = std::size_t{1} << 16;
-
     B* backend_;
     std::vector<Tensor<B>> gradients_;
     std::vector<Node*> nodes_;
-    std::vector<std::unique_ptr<std::byte[]>> chunks_;
+    std::vector<StagedStatistics<B>> staged_;  // empty; its memory is kept
+    std::vector<Chunk> chunks_;
     std::size_t chunk_ = 0;
     std::size_t used_ = 0;
     std::uint64_t recording_ = 0;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <utility>
-#include <vector>
 
 #include <mtdn/autograd/tape.hpp>
+#include <mtdn/core/inline_vector.hpp>
 
 namespace mtdn {
 
@@ -50,6 +50,7 @@ template <Backend B>
 class Variable {
 public:
     using Place = typename Tape<B>::Place;
+    using Parts = InlineVector<ChannelPart<B>, 4>;
 
     Variable() = default;
     /// A constant: on no tape.
@@ -63,7 +64,7 @@ public:
 
     bool empty() const { return parts_.empty(); }
     B& backend() const { return parts_.front().tensor.backend(); }
-    const std::vector<ChannelPart<B>>& parts() const { return parts_; }
+    const Parts& parts() const { return parts_; }
 
     Shape shape() const {
         Shape shape = parts_.front().tensor.shape();
@@ -98,7 +99,7 @@ public:
     void append(const Variable& other) {
         const bool follow = !tape_ || other.needs_gradient();
         require_common_tape(*this, other);
-        parts_.insert(parts_.end(), other.parts_.begin(), other.parts_.end());
+        for (const auto& part : other.parts_) parts_.push_back(part);
         if (follow) {
             tape_ = other.tape_;
             recording_ = other.recording_;
@@ -106,7 +107,7 @@ public:
     }
 
 private:
-    std::vector<ChannelPart<B>> parts_;
+    Parts parts_;
     Tape<B>* tape_ = nullptr;
     std::uint64_t recording_ = 0;
 };
@@ -141,10 +142,10 @@ Tensor<B> value_of(const Variable<B>& x) {
 /// A variable as an operation reads it that takes an `Operand`: its parts, pending normalisations as they are.
 template <Backend B>
 Operand<B> operand_of(const Variable<B>& x) {
-    std::vector<OperandPart<B>> parts;
+    InlineVector<OperandPart<B>, 4> parts;
     for (const auto& part : x.parts())
         parts.push_back({part.tensor, part.pending.scale, part.pending.shift, part.pending.activation});
-    return parts;
+    return Operand<B>(parts);
 }
 
 /// Where the gradient of a variable goes, without its value: what the way back of an operation captures of an
@@ -153,7 +154,7 @@ template <Backend B>
 class GradientPlaces {
 public:
     explicit GradientPlaces(const Variable<B>& x) {
-        for (const auto& part : x.parts()) places_.emplace_back(part.place, part.tensor.shape().channels);
+        for (const auto& part : x.parts()) places_.push_back({part.place, part.tensor.shape().channels});
     }
 
     /// Adds the gradient of the variable's value, which may share its values with others, to its parts' places.
@@ -166,7 +167,7 @@ public:
     }
 
 private:
-    std::vector<std::pair<typename Tape<B>::Place, Index>> places_;
+    InlineVector<std::pair<typename Tape<B>::Place, Index>, 4> places_;
 };
 
 /// Adds the gradient of a variable's value to its parts' places. For the way back of an operation that keeps x.

@@ -8,6 +8,7 @@
 #include <mtdn/autograd/elements.hpp>
 #include <mtdn/autograd/resizing.hpp>
 #include <mtdn/backbone/encoder_decoder.hpp>
+#include <mtdn/core/inline_vector.hpp>
 #include <mtdn/nn/batch_norm.hpp>
 
 namespace mtdn {
@@ -72,7 +73,7 @@ template <Backend B>
 class ResidualNet {
 public:
     /// Encoder maps from full resolution down.
-    using Levels = std::vector<Variable<B>>;
+    using Levels = InlineVector<Variable<B>, 6>;
 
     /// @throws OptionError if a size is out of range
     ResidualNet(B& backend, const ResidualNetOptions& options, Random& random) : options_(options) {

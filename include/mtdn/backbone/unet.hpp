@@ -7,6 +7,7 @@
 #include <mtdn/autograd/elements.hpp>
 #include <mtdn/autograd/resizing.hpp>
 #include <mtdn/backbone/encoder_decoder.hpp>
+#include <mtdn/core/inline_vector.hpp>
 #include <mtdn/nn/conv_block.hpp>
 
 namespace mtdn {
@@ -28,7 +29,7 @@ template <Backend B>
 class UNet {
 public:
     /// Encoder maps from full resolution down, the bottleneck's last.
-    using Levels = std::vector<Variable<B>>;
+    using Levels = InlineVector<Variable<B>, 6>;
 
     /// @throws OptionError if a size is out of range
     UNet(B& backend, const UNetOptions& options, Random& random) : options_(options) {

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
-#include <map>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -17,14 +19,17 @@ namespace mtdn {
 
 /// Memory of one device that is kept between uses.
 ///
-/// What is given back is handed out again to the next request of a similar size, so that a steady loop of the same
-/// requests neither allocates nor touches a new page. Everything is returned to the system with the last block.
+/// What is given back is handed out again to the next request whose size rounds up to the same power of two, so that a
+/// steady loop of the same requests neither allocates nor touches a new page, and a loop of changing ones soon does not
+/// either. The part of a block that nobody asked for costs no memory where pages come when they are touched. Everything
+/// is returned to the system with the last block.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
 public:
     /// A piece of memory with its count of owners.
     struct Block {
         void* data = nullptr;
         std::size_t capacity = 0;
+        std::size_t bytes = 0;  // that were asked for
         std::atomic<int> owners{0};
         std::shared_ptr<MemoryPool> pool;  // set while the block is owned
     };
@@ -34,27 +39,21 @@ public:
     MemoryPool& operator=(const MemoryPool&) = delete;
     virtual ~MemoryPool() = default;
 
-    /// A block of at least `bytes` bytes, aligned to 64, its contents anything, with one owner.
+    /// A block of at least `bytes` bytes, aligned to 64, its contents anything, with one owner. If it is a new one, as
+    /// many idle ones like it are made as there are `spares`.
     ///
     /// @throws BackendError if the device has no more
-    Block* obtain(std::size_t bytes) {
-        const std::size_t wanted = rounded(bytes);
-        Block* block = nullptr;
-        {
-            const std::lock_guard lock(mutex_);
-            if (const auto found = free_.find(wanted); found != free_.end() && !found->second.empty()) {
-                block = found->second.back();
-                found->second.pop_back();
-            }
-            in_use_ += wanted;
-            peak_ = std::max(peak_, in_use_);
-        }
+    Block* obtain(std::size_t bytes, int spares = 0) {
+        const std::size_t capacity = bytes > SIZE_MAX / 2 ? bytes : std::bit_ceil(std::max<std::size_t>(bytes, 64));
+        const std::lock_guard lock(mutex_);
+        Block* block = take_idle(capacity);
         if (!block) {
-            auto fresh = std::make_unique<Block>();
-            fresh->data = allocate(wanted);
-            fresh->capacity = wanted;
-            block = fresh.release();
+            for (; spares >= 0; --spares) make_idle(capacity);
+            block = take_idle(capacity);
         }
+        block->bytes = bytes;
+        in_use_ += bytes;
+        peak_ = std::max(peak_, in_use_);
         block->owners.store(1, std::memory_order_relaxed);
         block->pool = shared_from_this();
         return block;
@@ -64,24 +63,26 @@ public:
     static void give_back(Block* block) {
         const auto pool = std::move(block->pool);
         const std::lock_guard lock(pool->mutex_);
-        pool->in_use_ -= block->capacity;
-        pool->free_[block->capacity].push_back(block);
+        pool->in_use_ -= block->bytes;
+        pool->insert_idle(block);
     }
 
-    /// Bytes in use now, and at most so far.
+    /// Bytes asked for and in use now, and at most so far.
     std::size_t in_use() const { return in_use_; }
     std::size_t peak() const { return peak_; }
+    /// Bytes of all blocks, in use or idle.
+    std::size_t held() const { return held_; }
 
     /// Returns to the device what is not in use.
     void trim() {
         const std::lock_guard lock(mutex_);
-        for (auto& [capacity, blocks] : free_) {
-            for (Block* block : blocks) {
-                deallocate(block->data);
-                delete block;
-            }
+        for (Block* block : idle_) {
+            deallocate(block->data);
+            held_ -= block->capacity;
+            delete block;
         }
-        free_.clear();
+        blocks_ -= idle_.size();
+        idle_.clear();
     }
 
 protected:
@@ -89,15 +90,36 @@ protected:
     virtual void deallocate(void* data) noexcept = 0;
 
 private:
-    // Eighths of a power of two: at most 12.5 % more than asked for, and few different sizes.
-    static std::size_t rounded(std::size_t bytes) {
-        std::size_t step = 64;
-        while (step * 16 < bytes) step *= 2;
-        return std::max<std::size_t>(64, (bytes + step - 1) / step * step);
+    // Of equal blocks the first in memory is taken, so that a loop finds the same ones each time.
+    static bool before(const Block* a, const Block* b) {
+        return a->capacity != b->capacity ? a->capacity < b->capacity : std::less<void*>{}(a->data, b->data);
+    }
+
+    void insert_idle(Block* block) { idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), block, before), block); }
+
+    Block* take_idle(std::size_t capacity) {
+        const auto found = std::partition_point(idle_.begin(), idle_.end(),
+                                                [=](const Block* block) { return block->capacity < capacity; });
+        if (found == idle_.end() || (*found)->capacity != capacity) return nullptr;
+        Block* block = *found;
+        idle_.erase(found);
+        return block;
+    }
+
+    void make_idle(std::size_t bytes) {
+        idle_.reserve(std::bit_ceil(blocks_ + 1));  // for all blocks, so that giving one back needs no memory
+        auto block = std::make_unique<Block>();
+        block->data = allocate(bytes);
+        block->capacity = bytes;
+        held_ += bytes;
+        ++blocks_;
+        insert_idle(block.release());
     }
 
     std::mutex mutex_;
-    std::map<std::size_t, std::vector<Block*>> free_;
+    std::vector<Block*> idle_;  // by capacity, then address
+    std::size_t blocks_ = 0;
+    std::size_t held_ = 0;
     std::size_t in_use_ = 0;
     std::size_t peak_ = 0;
 };

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <algorithm>
-#include <utility>
-#include <vector>
+#include <span>
 
 #include <mtdn/backend/options.hpp>
 #include <mtdn/backend/tensor.hpp>
+#include <mtdn/core/inline_vector.hpp>
 
 namespace mtdn {
 
@@ -32,11 +32,13 @@ class Operand {
 public:
     using Part = OperandPart<B>;
 
-    Operand(View<B, const typename B::Scalar> x) : parts_{{x}} {}
+    Operand(View<B, const typename B::Scalar> x) { parts_.push_back({x}); }
     Operand(const Tensor<B>& x) : Operand(View<B, const typename B::Scalar>(x)) {}
-    Operand(std::vector<Part> parts) : parts_(std::move(parts)) {}
+    explicit Operand(std::span<const Part> parts) {
+        for (const Part& part : parts) parts_.push_back(part);
+    }
 
-    const std::vector<Part>& parts() const { return parts_; }
+    std::span<const Part> parts() const { return parts_; }
     Shape shape() const {
         Shape shape = parts_.front().x.shape;
         for (std::size_t i = 1; i < parts_.size(); ++i) shape.channels += parts_[i].x.shape.channels;
@@ -59,7 +61,7 @@ public:
     }
 
 private:
-    std::vector<Part> parts_;
+    InlineVector<Part, 4> parts_;
 };
 
 }  // namespace mtdn

@@ -46,6 +46,9 @@ public:
     /// Number of threads, the caller among them.
     int size() const { return static_cast<int>(workers_.size()) + 1; }
 
+    /// Whether other threads may be at work on a loop.
+    bool running() const { return busy_.load(std::memory_order_relaxed) > 0; }
+
     /// Calls `piece(i)` once for every i in [0, count), in any order, and returns when all are done.
     /// The first exception that a piece throws is thrown here; pieces not yet begun are then skipped.
     template <class Piece>

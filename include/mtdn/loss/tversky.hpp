@@ -1,8 +1,7 @@
 #pragma once
 
-#include <vector>
-
 #include <mtdn/autograd/parameter.hpp>
+#include <mtdn/core/inline_vector.hpp>
 #include <mtdn/loss/loss.hpp>
 
 namespace mtdn {
@@ -37,10 +36,10 @@ public:
         const Index classes = logits.shape().channels;
         Tensor<B> sums(backend, {3, 1, 1, classes});
         backend.overlap_sums(value_of(logits), labels, sums);
-        const auto s = download(sums);
 
         const auto count = static_cast<std::size_t>(classes);
-        std::vector<Scalar> slopes(2 * count, Scalar{0});
+        InlineVector<Scalar, 32> s(3 * count), slopes(2 * count);
+        backend.download(sums, std::span<Scalar>(s));
         double loss = 0;
         Index present = 0;
         for (std::size_t c = 0; c < count; ++c)
@@ -62,7 +61,7 @@ public:
         return record_result<B>(logits.tape(), logits.needs_gradient(), std::move(result),
                                 [logits, labels, by_sums](Tape<B>& tape, const Tensor<B>& dloss) {
                                     Tensor<B> scaled(tape.backend(), by_sums.shape());
-                                    const double factor = static_cast<double>(download(dloss).front());
+                                    const double factor = number_in(dloss);
                                     tape.backend().combine(factor, by_sums, 0, by_sums, scaled);
                                     Tensor<B> dlogits(tape.backend(), logits.shape());
                                     tape.backend().overlap_backward(value_of(logits), labels, scaled, dlogits);

@@ -10,6 +10,7 @@
 #include <mtdn/autograd/resizing.hpp>
 #include <mtdn/backbone/encoder_decoder.hpp>
 #include <mtdn/change/pairs.hpp>
+#include <mtdn/core/inline_vector.hpp>
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/siamese/feature_fusion.hpp>
 #include <mtdn/siamese/head.hpp>
@@ -90,8 +91,8 @@ public:
     ///
     /// @shape features (N, H, W, f) → for each task (number of pairs, H, W, classes)
     /// @throws ShapeError if an index is out of range
-    std::vector<Variable<B>> compare(const Variable<B>& features, std::span<const Pair> pairs, Pass<B>& pass) const {
-        std::vector<Index> queries, partners;
+    InlineVector<Variable<B>, 4> compare(const Variable<B>& features, std::span<const Pair> pairs, Pass<B>& pass) const {
+        InlineVector<Index, 256> queries, partners;
         for (const Pair& pair : pairs) {
             queries.push_back(pair.query);
             partners.push_back(pair.partner);
@@ -99,7 +100,7 @@ public:
         const auto maps = materialise(features);
         const auto fused = fusion_(gather_frames<B>(maps, queries), gather_frames<B>(maps, partners));
         const typename Pass<B>::Groups one_group(pass, 1);
-        std::vector<Variable<B>> logits;
+        InlineVector<Variable<B>, 4> logits;
         for (const auto& head : heads_) logits.push_back(head.second(fused, pass));
         return logits;
     }

@@ -35,9 +35,9 @@ public:
     ///
     /// @shape frames (N, H, W, C), normalised → for each task (N, H, W, 2)
     /// @throws ShapeError if a side is shorter than the backbone's multiple or the channels differ
-    std::vector<Variable<B>> segment(const Variable<B>& frames, Pass<B>& pass) const {
+    InlineVector<Variable<B>, 4> segment(const Variable<B>& frames, Pass<B>& pass) const {
         const auto maps = detail::features_of("SingleFrame", backbone_, frames, pass);
-        std::vector<Variable<B>> logits;
+        InlineVector<Variable<B>, 4> logits;
         for (const auto& output : outputs_) logits.push_back(output.second(maps, pass));
         return logits;
     }
