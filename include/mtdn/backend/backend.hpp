@@ -144,10 +144,14 @@ concept pools_and_resizes = requires(B& b, const Operand<B>& operand, detail::In
 
 /// Gathers frames: `gather_frames(x, indices, y)`: frame i of y is frame indices[i] of x;
 /// `gather_frames_backward(dy, indices, dx)` *adds to* dx, in the order of the indices. `indices` are on the host.
+/// `combine_frames(alpha, a, of_a, beta, b, of_b, shift, activation, y)`: frame i of y is
+///   activation(α a[of_a[i]] + β b[of_b[i]] + shift); `shift` (1, 1, 1, C) may be empty.
 template <class B>
-concept gathers_frames = requires(B& b, detail::In<B> x, detail::Out<B> y, std::span<const Index> indices) {
+concept gathers_frames = requires(B& b, detail::In<B> x, detail::Out<B> y, std::span<const Index> indices,
+                                  double number, Activation activation) {
     { b.gather_frames(x, indices, y) } -> std::same_as<void>;
     { b.gather_frames_backward(x, indices, y) } -> std::same_as<void>;
+    { b.combine_frames(number, x, indices, number, x, indices, x, activation, y) } -> std::same_as<void>;
 };
 
 /// Classifies pixels, channels being classes; pixels labelled `ignore` (255) do not count.

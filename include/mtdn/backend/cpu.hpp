@@ -142,6 +142,10 @@ public:
     void gather_frames_backward(In dy, std::span<const Index> indices, Out dx) {
         detail::cpu::gather_frames_backward(workspace_, dy, indices, dx);
     }
+    void combine_frames(double alpha, In a, std::span<const Index> of_a, double beta, In b, std::span<const Index> of_b,
+                        In shift, Activation activation, Out y) {
+        detail::cpu::combine_frames(workspace_, alpha, a, of_a, beta, b, of_b, shift, activation, y);
+    }
 
     void softmax(In x, Out y) { detail::cpu::softmax(workspace_, x, y); }
     void softmax_backward(In y, In dy, Out dx) { detail::cpu::softmax_backward(workspace_, y, dy, dx); }

@@ -118,6 +118,10 @@ public:
     void gather_frames_backward(In dy, std::span<const Index> indices, Out dx) {
         detail::reference::gather_frames_backward(dy, indices, dx);
     }
+    void combine_frames(double alpha, In a, std::span<const Index> of_a, double beta, In b, std::span<const Index> of_b,
+                        In shift, Activation activation, Out y) {
+        detail::reference::combine_frames(alpha, a, of_a, beta, b, of_b, shift, activation, y);
+    }
 
     void softmax(In x, Out y) { detail::reference::softmax(x, y); }
     void softmax_backward(In y, In dy, Out dx) { detail::reference::softmax_backward(y, dy, dx); }

@@ -121,4 +121,16 @@ void gather_frames_backward(View<B, const T> dy, std::span<const Index> indices,
     sums.add_to(dx);
 }
 
+template <class B, class T>
+void combine_frames(double alpha, View<B, const T> a, std::span<const Index> of_a, double beta, View<B, const T> b,
+                    std::span<const Index> of_b, View<B, const T> shift, Activation activation, View<B, T> y) {
+    const Index pixels = y.shape.height * y.shape.width;
+    for_each_element(y, [&](Index p, Index c) {
+        const auto i = static_cast<std::size_t>(p / pixels);
+        const Wide<T> sum = Wide<T>(alpha) * a.pixel(of_a[i] * pixels + p % pixels)[c] +
+                            Wide<T>(beta) * b.pixel(of_b[i] * pixels + p % pixels)[c];
+        return activated(activation, shift ? sum + shift.data[c] : sum);
+    });
+}
+
 }  // namespace mtdn::detail::reference

@@ -68,6 +68,7 @@ struct BackendOperations {
 
     void gather_frames(In x, Indices indices, Out y);
     void gather_frames_backward(In dy, Indices indices, Out dx);
+    void combine_frames(double alpha, In a, Indices of_a, double beta, In b, Indices of_b, In shift, Activation, Out y);
 
     void softmax(In x, Out y);
     void softmax_backward(In y, In dy, Out dx);

@@ -336,4 +336,26 @@ std::vector<Case<B>> gather(const Shape& x, const std::vector<Index>& indices, L
                              [=](B& b, const T& dy, const T& dx) { b.gather_frames_backward(dy, indices, dx); })};
 }
 
+struct FrameSums {
+    Shape a;  // frames of the first operand; the second has one more
+    std::vector<Index> of_a, of_b;
+    Activation activation = Activation::identity;
+    bool shift = true;
+    Layout layout = Layout::whole;
+
+    Shape y() const { return a.with_frames(static_cast<Index>(of_a.size())); }
+    std::string label() const { return Label(a, "-to-", y(), activation, shift ? "" : "-no_shift", layout); }
+};
+
+template <Backend B>
+Case<B> combine_frames(const FrameSums& c) {
+    return make<B>("combine_frames", "forward", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.a, c.layout), z = operands.random(c.a.with_frames(c.a.frames + 1), c.layout);
+        auto shift = c.shift ? operands.random(vector_shape(c.a.channels)) : Tensor<B>();
+        auto y = operands.result(c.y(), c.layout);
+        return operands.ready(
+            [=, &b] { b.combine_frames(0.7, x, c.of_a, -1.5, z, c.of_b, shift, c.activation, y); });
+    });
+}
+
 }  // namespace mtdn::testing::cases

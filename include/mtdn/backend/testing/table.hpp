@@ -125,6 +125,11 @@ std::vector<Case<B>> table() {
     append(all, border<B>({1, 4, 6, 16}, {1, 4, 6, 16}));
     append(all, gather<B>({3, 4, 5, 6}, {2, 0, 2, 2, 1}));
     append(all, gather<B>({4, 3, 3, 16}, {3, 3}, Layout::slice));
+    all.push_back(combine_frames<B>({.a = {2, 4, 5, 16}, .of_a = {1, 0, 1}, .of_b = {2, 2, 0}}));
+    all.push_back(combine_frames<B>(
+        {.a = {1, 3, 3, 19}, .of_a = {0, 0}, .of_b = {1, 0}, .activation = Activation::relu, .layout = Layout::slice}));
+    all.push_back(combine_frames<B>(
+        {.a = {3, 9, 7, 6}, .of_a = {2, 2}, .of_b = {0, 3}, .activation = Activation::tanh, .shift = false}));
 
     for (const Classification& c :
          {Classification{.x = {1, 1, 1, 2}}, Classification{.x = {2, 5, 7, 4}}, Classification{.x = {2, 19, 23, 4}},
