@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include <mtdn/backend/memory.hpp>
 #include <mtdn/backend/options.hpp>
@@ -26,8 +27,7 @@ constexpr Range part_of(Index total, Index count, Index i) { return {total * i /
 /// Uninitialised floats from the pool, given back at the end of the scope.
 class Scratch {
 public:
-    Scratch(MemoryPool& pool, Index floats, int spares)
-        : block_(pool.obtain(static_cast<std::size_t>(std::max<Index>(floats, 1)) * sizeof(float), spares)) {}
+    Scratch(MemoryPool& pool, std::size_t bytes) : block_(pool.obtain(bytes)) {}
     float* data() const { return static_cast<float*>(block_.data()); }
 
 private:
@@ -38,13 +38,22 @@ private:
 struct Workspace {
     ThreadPool threads;
     std::shared_ptr<HostMemoryPool> memory = std::make_shared<HostMemoryPool>();
-
+    std::vector<std::shared_ptr<HostMemoryPool>> thread_memory;  // each thread's own, for scratch within loops
     ConvolutionAlgorithm convolution;
 
-    Workspace(int count, ConvolutionAlgorithm algorithm) : threads(count), convolution(algorithm) {}
+    Workspace(int count, ConvolutionAlgorithm algorithm) : threads(count), convolution(algorithm) {
+        for (int i = 0; i < threads.size(); ++i) thread_memory.push_back(std::make_shared<HostMemoryPool>());
+    }
 
-    /// Within a loop the other threads will soon want as much.
-    Scratch scratch(Index floats) { return Scratch(*memory, floats, threads.running() ? threads.size() - 1 : 0); }
+    /// Within a loop, what one thread lacks all threads get: it depends on chance which of them will need it when.
+    Scratch scratch(Index floats) {
+        const std::size_t bytes = static_cast<std::size_t>(std::max<Index>(floats, 1)) * sizeof(float);
+        if (!threads.running()) return Scratch(*memory, bytes);
+        auto& own = *thread_memory[static_cast<std::size_t>(threads.current())];
+        if (!own.has_idle(bytes))
+            for (auto& pool : thread_memory) pool->provide(bytes);
+        return Scratch(own, bytes);
+    }
 
     /// Cuts [0, count) of items that cost about `cost` elements each into pieces of some 32 768 elements and calls
     /// `body(Range)` for each, on all threads. Small work stays on the caller's thread.
