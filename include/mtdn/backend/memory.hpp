@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -39,16 +40,15 @@ public:
     MemoryPool& operator=(const MemoryPool&) = delete;
     virtual ~MemoryPool() = default;
 
-    /// A block of at least `bytes` bytes, aligned to 64, its contents anything, with one owner. If it is a new one, as
-    /// many idle ones like it are made as there are `spares`.
+    /// A block of at least `bytes` bytes, aligned to 64, its contents anything, with one owner.
     ///
     /// @throws BackendError if the device has no more
-    Block* obtain(std::size_t bytes, int spares = 0) {
-        const std::size_t capacity = bytes > SIZE_MAX / 2 ? bytes : std::bit_ceil(std::max<std::size_t>(bytes, 64));
+    Block* obtain(std::size_t bytes) {
+        const std::size_t capacity = rounded(bytes);
         const std::lock_guard lock(mutex_);
         Block* block = take_idle(capacity);
         if (!block) {
-            for (; spares >= 0; --spares) make_idle(capacity);
+            make_idle(capacity);
             block = take_idle(capacity);
         }
         block->bytes = bytes;
@@ -57,6 +57,18 @@ public:
         block->owners.store(1, std::memory_order_relaxed);
         block->pool = shared_from_this();
         return block;
+    }
+
+    /// Whether `obtain(bytes)` would find a block without making one.
+    bool has_idle(std::size_t bytes) {
+        const std::lock_guard lock(mutex_);
+        return find_idle(rounded(bytes)) != idle_.end();
+    }
+
+    /// Makes a block for `obtain(bytes)` to find, its pages touched.
+    void provide(std::size_t bytes) {
+        const std::lock_guard lock(mutex_);
+        touch(make_idle(rounded(bytes))->data, bytes);
     }
 
     /// Takes back a block that has lost its last owner.
@@ -88,8 +100,14 @@ public:
 protected:
     virtual void* allocate(std::size_t bytes) = 0;
     virtual void deallocate(void* data) noexcept = 0;
+    /// Writes to every page, where pages come when they are written to.
+    virtual void touch(void*, std::size_t) {}
 
 private:
+    static std::size_t rounded(std::size_t bytes) {
+        return bytes > SIZE_MAX / 2 ? bytes : std::bit_ceil(std::max<std::size_t>(bytes, 64));
+    }
+
     // Of equal blocks the first in memory is taken, so that a loop finds the same ones each time.
     static bool before(const Block* a, const Block* b) {
         return a->capacity != b->capacity ? a->capacity < b->capacity : std::less<void*>{}(a->data, b->data);
@@ -97,23 +115,29 @@ private:
 
     void insert_idle(Block* block) { idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), block, before), block); }
 
-    Block* take_idle(std::size_t capacity) {
+    std::vector<Block*>::iterator find_idle(std::size_t capacity) {
         const auto found = std::partition_point(idle_.begin(), idle_.end(),
                                                 [=](const Block* block) { return block->capacity < capacity; });
-        if (found == idle_.end() || (*found)->capacity != capacity) return nullptr;
+        return found == idle_.end() || (*found)->capacity != capacity ? idle_.end() : found;
+    }
+
+    Block* take_idle(std::size_t capacity) {
+        const auto found = find_idle(capacity);
+        if (found == idle_.end()) return nullptr;
         Block* block = *found;
         idle_.erase(found);
         return block;
     }
 
-    void make_idle(std::size_t bytes) {
+    Block* make_idle(std::size_t bytes) {
         idle_.reserve(std::bit_ceil(blocks_ + 1));  // for all blocks, so that giving one back needs no memory
         auto block = std::make_unique<Block>();
         block->data = allocate(bytes);
         block->capacity = bytes;
         held_ += bytes;
         ++blocks_;
-        insert_idle(block.release());
+        insert_idle(block.get());
+        return block.release();
     }
 
     std::mutex mutex_;
@@ -140,6 +164,7 @@ private:
         return data;
     }
     void deallocate(void* data) noexcept override { std::free(data); }
+    void touch(void* data, std::size_t bytes) override { std::memset(data, 0, bytes); }
 };
 
 /// Shared ownership of a block; empty by default.

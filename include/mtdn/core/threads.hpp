@@ -46,8 +46,15 @@ public:
     /// Number of threads, the caller among them.
     int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-    /// Whether other threads may be at work on a loop.
-    bool running() const { return busy_.load(std::memory_order_relaxed) > 0; }
+    /// Whether a loop is being run on several threads.
+    bool running() const { return running_.load(std::memory_order_relaxed); }
+    /// Number of the calling thread: 1 to size() − 1 for those of the pool, 0 for others.
+    int current() const {
+        const auto self = std::this_thread::get_id();
+        for (std::size_t i = 0; i < workers_.size(); ++i)
+            if (workers_[i].get_id() == self) return static_cast<int>(i) + 1;
+        return 0;
+    }
 
     /// Calls `piece(i)` once for every i in [0, count), in any order, and returns when all are done.
     /// The first exception that a piece throws is thrown here; pieces not yet begun are then skipped.
@@ -72,6 +79,7 @@ private:
 
     void run_erased(Index count, void* callable, void (*call)(void*, Index)) {
         const std::lock_guard turn(turn_);
+        running_.store(true, std::memory_order_relaxed);
         job_ = {callable, call, count};
         next_.store(0, std::memory_order_relaxed);
         error_ = nullptr;
@@ -88,6 +96,7 @@ private:
             std::unique_lock lock(mutex_);
             done_.wait(lock, [this] { return busy_.load(std::memory_order_acquire) == 0; });
         }
+        running_.store(false, std::memory_order_relaxed);
         if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
@@ -144,6 +153,7 @@ private:
     std::exception_ptr error_;
     alignas(64) std::atomic<std::uint64_t> generation_{0};
     std::atomic<int> busy_{0};
+    std::atomic<bool> running_{false};
     alignas(64) std::atomic<Index> next_{0};
     std::vector<std::jthread> workers_;  // last: joined before the rest is gone
 };
