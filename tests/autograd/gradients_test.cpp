@@ -1,5 +1,6 @@
 #include <vector>
 
+#include <mtdn/autograd/combine_frames.hpp>
 #include <mtdn/autograd/convolution.hpp>
 #include <mtdn/autograd/elements.hpp>
 #include <mtdn/autograd/frames.hpp>
@@ -69,6 +70,13 @@ TEST_CASE_METHOD(Gradients, "gradients of functions of frames and sizes") {
     const std::vector<Values> x{any({3, 6, 4, 2})};
     const std::vector<Index> order{2, 0, 0, 2, 2};
     check("gather_frames", [&](const Operands& v) { return gather_frames<Exact>(v[0], order); }, x);
+    const std::vector<Index> other{1, 0, 3, 1, 1};
+    const std::vector<Values> two{x[0], any({4, 6, 4, 2})};
+    check("combine_frames", [&](const Operands& v) { return combine_frames<Exact>(1, v[0], order, -0.5, v[1], other); },
+          two);
+    check("combine_frames of one", [&](const Operands& v) {
+        return combine_frames<Exact>(1, v[0], order, -1, v[0], std::vector<Index>{1, 1, 0, 2, 0});
+    }, x);
     check("max_pool2", [](const Operands& v) { return max_pool2(v[0]); }, x);
     check("max_pool overlapping", [](const Operands& v) { return max_pool(v[0], {.kernel = 3, .stride = 1}); }, x);
     check("average_pool", [](const Operands& v) { return average_pool(v[0], {.kernel = 2, .stride = 2}); }, x);
@@ -76,6 +84,18 @@ TEST_CASE_METHOD(Gradients, "gradients of functions of frames and sizes") {
     check("upsample2 bilinear", [](const Operands& v) { return upsample2(v[0], Interpolation::bilinear); }, x);
     check("resize", [](const Operands& v) { return resize(v[0], 5, 7, Interpolation::bilinear); }, x);
     check("crop", [](const Operands& v) { return crop(v[0], 5, 2); }, x);
+}
+
+TEST_CASE_METHOD(Gradients, "slices of a convolution sum up to it, and have gradients by input and weight") {
+    auto weight = parameter({3, 3, 5, 4}, ParameterKind::convolution);
+    const Window window{3, 1, 1};
+    const Values a = any({2, 5, 4, 2}), b = any({2, 5, 4, 3});
+    const X whole = convolve(concat(X(a), X(b)), weight, nullptr, window);
+    const X sum = add(convolve_slice(X(a), weight, 0, window), convolve_slice(X(b), weight, 2, window));
+    CHECK(distance(numbers(sum), numbers(whole)) < by_rounding);
+    check("convolve_slice", [&](const Operands& v) { return convolve_slice(v[0], weight, 2, window); }, {b});
+    const auto sliced = [&](Tape<Exact>& tape) { return convolve_slice(X(a, &tape, -1), weight, 1, window); };
+    check_parameters("convolve_slice", sliced, {{"weight", &weight}});
 }
 
 TEST_CASE_METHOD(Gradients, "gradients of convolutions by input, weight and bias") {
@@ -135,6 +155,10 @@ TEST_CASE_METHOD(Gradients, "gradients through parts and pending normalisations 
     check("resize", [&](const Operands& v) { return upsample2(parts(v), Interpolation::bilinear); }, two);
     check("crop", [&](const Operands& v) { return crop(parts(v), 3, 2); }, two);
     check("gather", [&](const Operands& v) { return gather_frames<Exact>(parts(v), order); }, two);
+    check("convolve_slice", [&](const Operands& v) { return convolve_slice(parts(v), kernel, 0, {3, 1, 1}); }, two);
+    check("combine_frames", [&](const Operands& v) {
+        return combine_frames<Exact>(2, parts(v), order, 1, parts(v), std::vector<Index>{0, 1, 1});
+    }, two);
     check("multiply", [&](const Operands& v) { return multiply(parts(v), parts(v)); }, two);
     check("softmax", [&](const Operands& v) { return softmax(parts(v)); }, two);
     check("tanh", [&](const Operands& v) { return activate(parts(v), Activation::tanh); }, two);
@@ -150,6 +174,14 @@ TEST_CASE_METHOD(Gradients, "shapes that do not fit are named with both sides") 
     CHECK(error_of<ShapeError>([&] { add(a, b); }) == "combine: shapes (2, 4, 4, 3) and (2, 4, 4, 2) differ");
     CHECK(error_of<ShapeError>([&] { concat(a, X(any({2, 4, 5, 3}))); }).find("(2, 4, 5, 3)") != std::string::npos);
     CHECK(error_of<ShapeError>([&] { gather_frames<Exact>(a, std::vector<Index>{0, 2}); }) == "gather_frames: frame 2 of 2");
+    CHECK(error_of<ShapeError>([&] { convolve_slice(a, weight, 1, {3, 1, 1}); }) ==
+          "convolve_slice: input channels 1 to 4 of weights (3, 3, 2, 5)");
+    const std::vector<Index> one{0}, two{0, 2};
+    CHECK(error_of<ShapeError>([&] { combine_frames<Exact>(1, a, one, 1, b, one); }).find("more than their frames") !=
+          std::string::npos);
+    CHECK(error_of<ShapeError>([&] { combine_frames<Exact>(1, a, one, 1, a, two); }) ==
+          "combine_frames: 1 and 2 indices");
+    CHECK(error_of<ShapeError>([&] { combine_frames<Exact>(1, a, two, 1, a, two); }) == "combine_frames: frame 2 of 2");
     CHECK(error_of<ShapeError>([&] { crop(a, 5, 1); }).find("to 5 × 1") != std::string::npos);
     CHECK(error_of<ShapeError>([&] { pad_edge(a, 3, 4); }).find("to 3 × 4") != std::string::npos);
     CHECK(error_of<OptionError>([&] { max_pool(a, {3, 1, 1}); }) == "max_pool: padding must be 0, got 1");

@@ -10,9 +10,9 @@ namespace {
 
 const Sequence& sequence() { return small_film().test()[0]; }
 
-// The categories of one pair, without any cache.
-Array<std::uint8_t, 2> categories_of(const SmallModel& model, Pair pair) {
-    SequenceComparison<SmallModel> comparison(model, sequence().frames);
+// The categories of one pair of several, without any cache.
+Array<std::uint8_t, 2> categories_of(const SmallModel& model, Pair pair, Index of_pairs) {
+    SequenceComparison<SmallModel> comparison(model, sequence().frames, 0, of_pairs);
     auto codes = make_array<std::uint8_t>(comparison.size().height, comparison.size().width);
     comparison.categories(std::span(&pair, 1), [&](Index, Index task, const std::uint8_t* values) {
         if (task == 0) std::copy_n(values, codes.size(), codes.data());
@@ -27,7 +27,9 @@ TEMPLATE_TEST_CASE("segmentation is the fusion of the pairs' categories", "", Ba
     Cpu cpu;
     const auto model = small_model(cpu);
     const auto ours = segment_with_uncertainty(model, sequence().frames, TestType{});
-    const auto fused = fuse(TestType{}, sequence().size(), [&](Pair pair) { return categories_of(model, pair); });
+    const Index frames = sequence().size();
+    const Index pairs = frames * static_cast<Index>(TestType{}.partners(0, frames).size());
+    const auto fused = fuse(TestType{}, frames, [&](Pair pair) { return categories_of(model, pair, pairs); });
     CHECK((ours.masks.at(model.tasks()[0]) == fused.masks));
     CHECK((ours.uncertainty.at(model.tasks()[0]) == fused.uncertainty));
 }
@@ -42,6 +44,24 @@ TEST_CASE("a frame's features are computed once where they fit, and the result i
     CHECK(few.passes > sequence().size());
     CHECK((few.masks == all.masks));
     CHECK((few.uncertainty == all.uncertainty));
+    // Features of all frames fit, what the heads make of them does not.
+    const std::size_t features = 35 * 35 * 8 * sizeof(float) * static_cast<std::size_t>(sequence().size());
+    for (const std::size_t memory : {features, 8 * features - 1, 8 * features}) {
+        const auto some = segment_with_uncertainty(model, sequence().frames, fusion, {.memory = memory});
+        CHECK(some.passes == sequence().size());
+        CHECK((some.masks == all.masks));
+        CHECK((some.uncertainty == all.uncertainty));
+    }
+}
+
+TEST_CASE("a fusion that is not linear is segmented pair by pair") {
+    Cpu cpu;
+    Random random{7};
+    const Siamese model{UNet<Cpu>{cpu, {.in_channels = 1, .width = 8, .depth = 2}, random}, Product{},
+                        small_film().tasks(), random};
+    const auto all = segment_with_uncertainty(model, sequence().frames, EnsembleFusion{});
+    CHECK(all.passes == sequence().size());
+    CHECK((segment(model, sequence().frames, EnsembleFusion{}, {.memory = 1}) == all.masks));
 }
 
 TEST_CASE("a model's size scales frames on their way in and answers on their way out") {
@@ -64,7 +84,7 @@ TEST_CASE("the selection score is the mean over tasks and sequences of the categ
     double sum = 0;
     Index terms = 0;
     for (const Sequence& s : validation) {
-        SequenceComparison<SmallModel> comparison(model, s.frames);
+        SequenceComparison<SmallModel> comparison(model, s.frames, 0, s.size() * s.size());
         for (std::size_t t = 0; t < model.tasks().size(); ++t) {
             CategoryMatrix matrix;
             for (Index i = 0; i < s.size(); ++i) {

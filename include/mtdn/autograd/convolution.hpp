@@ -41,6 +41,51 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
                             });
 }
 
+/// `count` of a convolution's input channels from `first` on, as a slice of one pixel a tap; shares the values.
+///
+/// @shape weight (k, k, I, O), contiguous → (1, 1, k·k, count · O)
+template <Backend B>
+Tensor<B> input_channels_of(const Tensor<B>& weight, Index first, Index count) {
+    const Shape w = weight.shape();
+    const Tensor<B> taps = weight.piece(0, {1, 1, w.frames * w.height, w.width * w.channels});
+    return taps.channels(first * w.channels, count * w.channels);
+}
+
+/// What some input channels add to a convolution: x convolved with the weights' input channels from `first` on.
+///
+/// The sum over slices that cover all input channels is the convolution without its bias.
+///
+/// @shape x (N, H, W, I'), weight (k, k, I, O), I' channels from `first` on within I → (N, H', W', O)
+/// @throws ShapeError if there are not so many input channels, or the window does not fit
+template <Backend B>
+Variable<B> convolve_slice(const Variable<B>& x, const Parameter<B>& weight, Index first, const Window& window) {
+    B& backend = x.backend();
+    const Shape in = x.shape(), w = weight.value.shape(), sliced{w.frames, w.height, in.channels, w.channels};
+    require<ShapeError>(first >= 0 && first + in.channels <= w.width, "convolve_slice: input channels ", first, " to ",
+                        first + in.channels, " of weights ", w);
+    Tensor<B> slice(backend, sliced);
+    backend.copy(input_channels_of(weight.value, first, in.channels), input_channels_of(slice, 0, in.channels));
+    Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), w.channels});
+    backend.convolve(operand_of(x), slice, Tensor<B>{}, window, Activation::identity, y);
+    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
+    return record_result<B>(x.tape(), x.needs_gradient() || !dw.empty(), std::move(y),
+                            [x, slice, dw, first, window](Tape<B>& tape, const Tensor<B>& dy) {
+                                B& b = tape.backend();
+                                const Index count = slice.shape().width;
+                                if (!dw.empty()) {
+                                    Tensor<B> of_slice(b, slice.shape());
+                                    b.fill(of_slice, 0);
+                                    b.convolve_backward_weights(operand_of(x), dy, window, of_slice, Tensor<B>{});
+                                    b.accumulate(input_channels_of(of_slice, 0, count),
+                                                 input_channels_of(dw, first, count));
+                                }
+                                if (!x.needs_gradient()) return;
+                                Tensor<B> dx(b, x.shape());
+                                b.convolve_backward_data(dy, slice, window, dx);
+                                add_gradient(tape, x, dx);
+                            });
+}
+
 /// Transposed convolution 2×2 of stride 2 with a bias: twice the rows and columns.
 ///
 /// @shape x (N, H, W, I), weight (2, 2, I, O), bias (1, 1, 1, O) → (N, 2H, 2W, O)

@@ -14,10 +14,12 @@
 #include <mtdn/change/pairs.hpp>
 #include <mtdn/data/resize.hpp>
 #include <mtdn/experiment/network_input.hpp>
+#include <mtdn/siamese/split.hpp>
 
 namespace mtdn {
 
-/// A model's answers on pairs of frames of one sequence; a frame's features are computed once, as long as they fit.
+/// A model's answers on pairs of frames of one sequence; a frame's features are computed once, as long as they fit, and
+/// so are the heads' first convolutions of it.
 ///
 /// Frames are brought to the model's size; logits are brought back to the frames' own size (bilinear) before the
 /// arg-max. Answers do not depend on which pairs are asked together.
@@ -28,14 +30,21 @@ public:
 
     /// @param frames (N, H, W, 1) in [0, 1]; copied
     /// @param memory bytes that features may take; 0: half of what is free
-    SequenceComparison(const Model& model, const Images& frames, std::size_t memory = 0)
+    /// @param pairs about how many will be asked; from four a frame on, heads' first convolutions are run once a frame
+    ///              and slot, and what they give is kept instead of features if it fits for all frames
+    SequenceComparison(const Model& model, const Images& frames, std::size_t memory = 0, Index pairs = 0)
         : model_(model), own_size_{extent(frames, 1), extent(frames, 2)}, frames_(scaled(model, frames)) {
         const Shape shape = shape_of(frames_);
-        const Index features = model.backbone().feature_channels();
-        const auto bytes = static_cast<std::size_t>(shape.height * shape.width * features) * sizeof(typename B::Scalar);
+        const auto pixels = static_cast<std::size_t>(shape.height * shape.width) * sizeof(typename B::Scalar);
+        const std::size_t bytes = pixels * static_cast<std::size_t>(model.backbone().feature_channels());
         if (memory == 0) memory = free_memory() / 2;
-        const auto fitting = static_cast<Index>(std::min<std::size_t>(memory / std::max<std::size_t>(1, bytes), 1u << 20));
-        slots_.assign(static_cast<std::size_t>(std::clamp<Index>(fitting, 2, std::max<Index>(2, shape.frames))), {});
+        split_ = pairs >= 4 * shape.frames && model.splits();
+        keeps_slots_ =
+            split_ && pixels * static_cast<std::size_t>(model.slot_channels() * shape.frames) <= memory;
+        const auto fitting =
+            static_cast<Index>(std::min<std::size_t>(memory / std::max<std::size_t>(1, bytes), 1u << 20));
+        slots_.assign(static_cast<std::size_t>(std::clamp<Index>(keeps_slots_ ? shape.frames : fitting, 2,
+                                                                 std::max<Index>(2, shape.frames))), {});
         slot_of_.assign(static_cast<std::size_t>(shape.frames), -1);
         // Heads hold a few times the features' bytes for each pair: about 256 MiB at a time.
         at_once_ = std::clamp<Index>(static_cast<Index>((std::size_t{32} << 20) / std::max<std::size_t>(1, bytes)), 1, 16);
@@ -113,7 +122,7 @@ private:
             compute(wanted, static_cast<Index>(std::min(wanted.size(), slots_.size())));
             for (Pair& pair : chunk) pair = {slot(pair.query), slot(pair.partner)};
             Pass<B> pass(model_.backend());
-            const auto answers = model_.compare(Variable<B>(features_), chunk, pass);
+            const auto answers = compare(chunk, pass);
             for (std::size_t task = 0; task < answers.size(); ++task) {
                 const Shape s = answers[task].shape();
                 const bool same = s.height == own_size_.height && s.width == own_size_.width;
@@ -123,6 +132,12 @@ private:
             }
             first += static_cast<Index>(chunk.size());
         }
+    }
+
+    // In the same way for every number of pairs, so that answers do not depend on it.
+    auto compare(std::span<const Pair> pairs, Pass<B>& pass) const {
+        if (keeps_slots_) return model_.compare(kept_, pairs, pass);
+        return model_.compare(kept_.maps.front(), pairs, pass, split_ ? HeadSplit::always : HeadSplit::never);
     }
 
     Index slot(Index frame) const { return slot_of_[static_cast<std::size_t>(frame)]; }
@@ -147,10 +162,18 @@ private:
             slot_of_[static_cast<std::size_t>(frame)] = place;
             const Index channels = input_channels(model_.backbone(), extent(frames_, 3));
             Pass<B> pass(model_.backend());
-            const auto map = value_of(model_.features(
-                pass.input(network_input(model_.backend(), frames_, std::span(&frame, 1), channels)), pass));
-            if (features_.empty()) features_ = Tensor<B>(model_.backend(), map.shape().with_frames(capacity()));
-            model_.backend().copy(map, features_.frames(place, 1));
+            const auto features = model_.features(
+                pass.input(network_input(model_.backend(), frames_, std::span(&frame, 1), channels)), pass);
+            SlotMaps<B> made;
+            if (keeps_slots_) made = model_.slots(features, pass);
+            else made.maps.push_back(features);
+            if (kept_.maps.empty()) {
+                kept_ = made;
+                for (auto& map : kept_.maps)
+                    map = Variable<B>(Tensor<B>(model_.backend(), map.shape().with_frames(capacity())));
+            }
+            for (std::size_t i = 0; i < made.maps.size(); ++i)
+                model_.backend().copy(value_of(made.maps[i]), value_of(kept_.maps[i]).frames(place, 1));
             ++passes_;
         }
     }
@@ -158,7 +181,9 @@ private:
     const Model& model_;
     FrameSize own_size_;
     Images frames_;
-    Tensor<B> features_;
+    bool split_ = false;        // run the heads' first convolutions once a frame and slot
+    bool keeps_slots_ = false;  // and keep what they give
+    SlotMaps<B> kept_;  // of all slots; or their features, as the only map
     std::vector<Slot> slots_;
     std::vector<Index> slot_of_;
     Index at_once_ = 1;

@@ -47,10 +47,10 @@ SelectionScore selection_score(const Model& model, const SequenceView& sequences
         }
         const Index pixels = sequence.height() * sequence.width();
         std::vector<std::uint8_t> labels(static_cast<std::size_t>(pixels));
-        SequenceComparison<Model> comparison(model, sequence.frames);
         const OrderedSelfPairs policy;
         std::vector<Pair> pairs;
         for (Index i = 0; i < policy.count(sequence.size()); ++i) pairs.push_back(policy.pair(sequence.size(), i));
+        SequenceComparison<Model> comparison(model, sequence.frames, 0, static_cast<Index>(pairs.size()));
         comparison.categories(pairs, [&](Index i, Index task, const std::uint8_t* codes) {
             const Masks* of_task = masks[static_cast<std::size_t>(task)];
             if (!of_task) return;

@@ -18,8 +18,11 @@ namespace mtdn {
 template <class Model, PredictionFusion Fusion>
 Segmentation segment_with_uncertainty(const Model& model, const Images& frames, const Fusion& fusion,
                                       const SegmentOptions& options = {}) {
-    SequenceComparison<Model> comparison(model, frames, options.memory);
-    const Index count = comparison.frames(), height = comparison.size().height, width = comparison.size().width;
+    const Index count = extent(frames, 0);
+    Index done = 0, total = 0;
+    for (Index query = 0; query < count; ++query) total += static_cast<Index>(fusion.partners(query, count).size());
+    SequenceComparison<Model> comparison(model, frames, options.memory, total);
+    const Index height = comparison.size().height, width = comparison.size().width;
     Segmentation result;
     for (const auto& task : model.tasks()) {
         result.masks[task] = make_array<std::uint8_t>(count, height, width);
@@ -28,8 +31,6 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
     // Where not all features fit, a block of queries meets one block of partners after the other.
     const bool all_fit = comparison.capacity() >= count;
     const Index block = std::max<Index>(1, all_fit ? std::min<Index>(8, count) : comparison.capacity() / 2);
-    Index done = 0, total = 0;
-    for (Index query = 0; query < count; ++query) total += static_cast<Index>(fusion.partners(query, count).size());
     for (Index first = 0; first < count; first += block) {
         struct Question {
             Index query;

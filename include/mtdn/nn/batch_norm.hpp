@@ -48,6 +48,27 @@ private:
     RunningStatistics<B> running_;
 };
 
+/// A convolution's weights with a normalisation by running statistics folded in, and the term that remains to be added.
+template <Backend B>
+struct FoldedConvolution {
+    Tensor<B> weight;
+    Tensor<B> shift;
+};
+
+/// @param conv without a bias
+template <Backend B>
+FoldedConvolution<B> fold(const Conv2d<B>& conv, const BatchNorm2d<B>& norm) {
+    const Tensor<B>& weight = conv.weight().value;
+    B& backend = weight.backend();
+    const Shape vector = vector_shape(weight.shape().channels);
+    Tensor<B> scale(backend, vector), shift(backend, vector), zero(backend, vector), folded(backend, weight.shape());
+    backend.normalisation(norm.running().mean, norm.running().variance, norm.weight().value, norm.bias().value,
+                          norm.options().epsilon, scale, shift);
+    backend.fill(zero, 0);
+    backend.normalise(weight, scale, zero, Activation::identity, folded);
+    return {folded, shift};
+}
+
 /// activation(norm(conv(x))). The convolution finds its result's statistics as it stores. In evaluation the normalisation
 /// is folded into the convolution's weights, and the activation is done as the convolution stores.
 template <Backend B>
@@ -61,15 +82,10 @@ Variable<B> convolve_and_normalise(const Conv2d<B>& conv, const BatchNorm2d<B>& 
     }
     if (pass.tape() || pass.statistics() != Statistics::running || conv.bias())
         return norm(conv(x, pass), pass, activation);
-    const Tensor<B>& weight = conv.weight().value;
-    const Shape w = weight.shape(), vector = vector_shape(w.channels), in = x.shape();
+    const Shape w = conv.weight().value.shape(), in = x.shape();
     require<ShapeError>(in.channels == w.width, "convolve: the input ", in, " has ", in.channels,
                         " channels, the weights ", w, " take ", w.width);
-    Tensor<B> scale(backend, vector), shift(backend, vector), zero(backend, vector), folded(backend, w);
-    backend.normalisation(norm.running().mean, norm.running().variance, norm.weight().value, norm.bias().value,
-                          norm.options().epsilon, scale, shift);
-    backend.fill(zero, 0);
-    backend.normalise(weight, scale, zero, Activation::identity, folded);
+    const auto [folded, shift] = fold(conv, norm);
     const Window window = conv.window();
     Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), w.channels});
     backend.convolve(operand_of(x), folded, shift, window, activation, y);

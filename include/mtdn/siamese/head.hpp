@@ -23,6 +23,25 @@ concept maps_fused_features_to_logits = requires(const H& head, const Variable<B
 template <class H, class B>
 concept Head = Backend<B> && Module<H> && maps_fused_features_to_logits<H, B>;
 
+/// The first layer of a head: activation(norm(convolution)).
+template <class B>
+struct FirstLayer {
+    const Conv2d<B>& convolution;
+    const BatchNorm2d<B>& norm;
+    Activation activation;
+};
+
+/// `head.first_layer()`, and `head.after_first_layer(x, pass)`: the logits from that layer's result.
+template <class H, class B>
+concept names_its_first_convolution = requires(const H& head, const Variable<B>& x, Pass<B>& pass) {
+    { head.first_layer() } -> std::same_as<FirstLayer<B>>;
+    { head.after_first_layer(x, pass) } -> std::same_as<Variable<B>>;
+};
+
+/// A head whose first convolution may be run on each frame of a pair alone, where the fusion is linear.
+template <class H, class B>
+concept SplittableHead = Head<H, B> && names_its_first_convolution<H, B>;
+
 /// Options of a head.
 struct HeadOptions {
     /// channels after each 3×3 convolution; empty: 2f, f, f/2, 3 for features of f channels
@@ -57,11 +76,11 @@ public:
     }
 
     Variable<B> operator()(const Variable<B>& fused, Pass<B>& pass) const {
-        Variable<B> x = fused;
-        for (std::size_t i = 0; i < norms_.size(); ++i)
-            x = convolve_and_normalise(convs_[i].second, norms_[i].second, Activation::relu, x, pass);
-        return convs_.back().second(x, pass);
+        return logits_from(0, fused, pass);
     }
+
+    FirstLayer<B> first_layer() const { return {convs_[0].second, norms_[0].second, Activation::relu}; }
+    Variable<B> after_first_layer(const Variable<B>& x, Pass<B>& pass) const { return logits_from(1, x, pass); }
 
     /// Channels after each 3×3 convolution.
     std::vector<Index> widths() const {
@@ -78,6 +97,12 @@ public:
     }
 
 private:
+    Variable<B> logits_from(std::size_t layer, Variable<B> x, Pass<B>& pass) const {
+        for (std::size_t i = layer; i < norms_.size(); ++i)
+            x = convolve_and_normalise(convs_[i].second, norms_[i].second, Activation::relu, x, pass);
+        return convs_.back().second(x, pass);
+    }
+
     std::vector<std::pair<std::string, Conv2d<B>>> convs_;
     std::vector<std::pair<std::string, BatchNorm2d<B>>> norms_;
 };

@@ -14,6 +14,7 @@
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/siamese/feature_fusion.hpp>
 #include <mtdn/siamese/head.hpp>
+#include <mtdn/siamese/split.hpp>
 
 namespace mtdn {
 
@@ -41,7 +42,8 @@ Variable<B> features_of(const char* model, const Backbone& backbone, const Varia
 /// One backbone run on both frames of a pair, its two feature maps fused, and a head for every task.
 ///
 /// Random batches, cliques, prediction fusion and live use are all made of two primitives: `features` of frames, and
-/// `compare` of features by pairs of indices. A frame's features are computed once, however many pairs it is in.
+/// `compare` of features by pairs of indices. A frame's features are computed once, however many pairs it is in; and
+/// where the fusion is linear, so are the heads' first convolutions of each slot (`slots`).
 ///
 /// @source paper §2.2, Fig. 5
 template <class Backbone, class Fusion = Concatenate, class TaskHead = ConvHead<backend_of<Backbone>>>
@@ -90,8 +92,11 @@ public:
     /// Logits of every task for pairs of frames, given by their indices into the features.
     ///
     /// @shape features (N, H, W, f) → for each task (number of pairs, H, W, classes)
-    /// @throws ShapeError if an index is out of range
-    InlineVector<Variable<B>, 4> compare(const Variable<B>& features, std::span<const Pair> pairs, Pass<B>& pass) const {
+    /// @throws ShapeError if an index is out of range; OptionError if `always` is asked of what cannot be split
+    InlineVector<Variable<B>, 4> compare(const Variable<B>& features, std::span<const Pair> pairs, Pass<B>& pass,
+                                         HeadSplit split = HeadSplit::automatic) const {
+        if (split == HeadSplit::always || (split == HeadSplit::automatic && splitting_pays(pairs)))
+            return compare_split(features, pairs, pass);
         InlineVector<Index, 256> queries, partners;
         for (const Pair& pair : pairs) {
             queries.push_back(pair.query);
@@ -103,6 +108,47 @@ public:
         InlineVector<Variable<B>, 4> logits;
         for (const auto& head : heads_) logits.push_back(head.second(fused, pass));
         return logits;
+    }
+
+    /// Whether heads' first convolutions can be run once a frame and slot: the fusion is linear, the heads name them.
+    bool splits() const {
+        if constexpr (SplittableHead<TaskHead, B>) {
+            for (const auto& head : heads_)
+                if (head.second.first_layer().convolution.bias()) return false;
+            return detail::slots_of<B>(fusion_, backbone_.feature_channels()).has_value();
+        }
+        return false;
+    }
+
+    /// Channels of a frame's slot maps, all together; 0 if there are none.
+    Index slot_channels() const {
+        Index channels = 0;
+        if constexpr (SplittableHead<TaskHead, B>) {
+            if (!splits()) return 0;
+            const Index maps = detail::slots_of<B>(fusion_, backbone_.feature_channels())->together() ? 1 : 2;
+            for (const auto& head : heads_) channels += maps * head.second.first_layer().convolution.options().out;
+        }
+        return channels;
+    }
+
+    /// What the heads' first convolutions make of every frame in each slot: all that a comparison needs of a frame.
+    ///
+    /// @shape features (N, H, W, f) → for each task and slot (N, H, W, channels)
+    /// @throws OptionError if they cannot be split
+    SlotMaps<B> slots(const Variable<B>& features, Pass<B>& pass) const {
+        return slot_maps(features, features, pass);
+    }
+
+    /// Logits of every task for pairs of frames, given by their indices into slot maps of a pass of the same kind.
+    ///
+    /// @throws ShapeError if an index is out of range; OptionError if the maps are of another kind of pass
+    InlineVector<Variable<B>, 4> compare(const SlotMaps<B>& maps, std::span<const Pair> pairs, Pass<B>& pass) const {
+        InlineVector<Index, 256> queries, partners;
+        for (const Pair& pair : pairs) {
+            queries.push_back(pair.query);
+            partners.push_back(pair.partner);
+        }
+        return compare_slots(maps, queries, partners, pass);
     }
 
     const std::vector<std::string>& tasks() const { return tasks_; }
@@ -126,6 +172,81 @@ public:
     }
 
 private:
+    // In units of a convolution of one frame's features: at most three quarters of what it takes pair by pair.
+    bool splitting_pays(std::span<const Pair> pairs) const {
+        if (pairs.size() < 2 || !splits()) return false;
+        const Index features = backbone_.feature_channels();
+        const bool together = detail::slots_of<B>(fusion_, features)->together();
+        detail::NamedFrames queries, partners;
+        for (const Pair& pair : pairs) {
+            queries.name(pair.query);
+            (together ? queries : partners).name(pair.partner);
+        }
+        const Index whole = static_cast<Index>(pairs.size()) * fusion_.channels(features);
+        return 4 * features * (queries.count() + partners.count()) <= 3 * whole;
+    }
+
+    InlineVector<Variable<B>, 4> compare_split(const Variable<B>& features, std::span<const Pair> pairs,
+                                               Pass<B>& pass) const {
+        detail::NamedFrames queries, partners;
+        for (const Pair& pair : pairs) queries.name(pair.query);
+        const auto slots = detail::slots_of<B>(fusion_, backbone_.feature_channels());
+        const bool together = slots && slots->together();
+        if (together) partners.frames = queries.frames;
+        for (const Pair& pair : pairs) partners.name(pair.partner);
+        if (together) queries.frames = partners.frames;
+        // Where all frames are named, in order, they are read where they lie.
+        const auto gathered = [&](const detail::NamedFrames& named) {
+            bool all = named.count() == features.shape().frames;
+            for (Index i = 0; all && i < named.count(); ++i) all = named.frames[static_cast<std::size_t>(i)] == i;
+            return all ? features : gather_frames<B>(features, named.frames);
+        };
+        const auto query = gathered(queries);
+        return compare_slots(slot_maps(query, together ? query : gathered(partners), pass), queries.places,
+                             partners.places, pass);
+    }
+
+    SlotMaps<B> slot_maps(const Variable<B>& query, const Variable<B>& partner, Pass<B>& pass) const {
+        require<OptionError>(splits(), "Siamese: heads' first convolutions cannot be run once a frame: the feature ",
+                             "fusion \"", fusion_.name(),
+                             "\" is not linear, or a head does not name a first convolution without bias");
+        SlotMaps<B> result;
+        if constexpr (SplittableHead<TaskHead, B>) {
+            const FusedSlots slots = *detail::slots_of<B>(fusion_, backbone_.feature_channels());
+            result.per_task = slots.together() ? 1 : 2;
+            result.folded = detail::folds(pass);
+            for (const auto& head : heads_) {
+                const auto layer = head.second.first_layer();
+                result.maps.push_back(detail::slot_map(layer, slots.query, query, pass));
+                if (!slots.together()) result.maps.push_back(detail::slot_map(layer, slots.partner, partner, pass));
+            }
+        }
+        return result;
+    }
+
+    InlineVector<Variable<B>, 4> compare_slots(const SlotMaps<B>& maps, std::span<const Index> queries,
+                                               std::span<const Index> partners, Pass<B>& pass) const {
+        require<OptionError>(splits() && maps.maps.size() == heads_.size() * maps.per_task,
+                             "Siamese::compare: the slot maps are of another model");
+        require<OptionError>(maps.folded == detail::folds(pass), "Siamese::compare: slot maps of ",
+                             maps.folded ? "evaluation" : "training", " in a pass for ",
+                             maps.folded ? "training" : "evaluation",
+                             "; make them by slots(features, pass) of its kind");
+        InlineVector<Variable<B>, 4> logits;
+        if constexpr (SplittableHead<TaskHead, B>) {
+            const FusedSlots slots = *detail::slots_of<B>(fusion_, backbone_.feature_channels());
+            const typename Pass<B>::Groups one_group(pass, 1);
+            for (std::size_t task = 0; task < heads_.size(); ++task) {
+                const auto& head = heads_[task].second;
+                logits.push_back(head.after_first_layer(
+                    detail::combine_slots(head.first_layer(), slots, maps.query(task), queries, maps.partner(task),
+                                          partners, pass),
+                    pass));
+            }
+        }
+        return logits;
+    }
+
     Backbone backbone_;
     Fusion fusion_;
     std::vector<std::string> tasks_;

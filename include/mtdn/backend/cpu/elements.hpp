@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include <mtdn/backend/cpu/activations.hpp>
@@ -128,26 +129,37 @@ void gather_frames_backward(Workspace& workspace, CpuIn<I> dy, std::span<const I
 }
 
 template <class I>
-void combine_frames(Workspace& workspace, double alpha, CpuIn<I> a, std::span<const Index> of_a, double beta, CpuIn<I> b,
-                    std::span<const Index> of_b, CpuIn<I> shift, Activation activation, CpuOut<I> y) {
+void combine_frames(Workspace& workspace, double alpha, CpuIn<I> a, std::span<const Index> of_a, double beta,
+                    CpuIn<I> b, std::span<const Index> of_b, CpuIn<I> shift, Activation activation, CpuOut<I> y) {
     const Index frame = y.shape.height * y.shape.width, channels = y.shape.channels;
     const auto fa = static_cast<float>(alpha), fb = static_cast<float>(beta);
+    const bool whole = !shift && a.contiguous() && b.contiguous() && y.contiguous();
     with_activation<I>(activation, [&](auto f) {
+        const auto sum = [&](Index count, float* to, const float* from_a, const float* from_b) {
+            for_vectors<I>(count, [&](auto& out, const auto& va, const auto& vb) {
+                out = fa * va + fb * vb;
+                f.value(out);
+            }, to, from_a, from_b);
+        };
         workspace.for_pieces(y.shape.pixels(), channels, [&](Range r) {
-            for (Index p = r.first; p < r.last; ++p) {
-                const auto i = static_cast<std::size_t>(p / frame);
-                const float* from_a = a.pixel(of_a[i] * frame + p % frame);
-                const float* from_b = b.pixel(of_b[i] * frame + p % frame);
-                if (shift)
-                    for_vectors<I>(channels, [&](auto& out, const auto& va, const auto& vb, const auto& term) {
-                        out = fa * va + fb * vb + term;
-                        f.value(out);
-                    }, y.pixel(p), from_a, from_b, shift.data);
-                else
-                    for_vectors<I>(channels, [&](auto& out, const auto& va, const auto& vb) {
-                        out = fa * va + fb * vb;
-                        f.value(out);
-                    }, y.pixel(p), from_a, from_b);
+            for (Index p = r.first, end = 0; p < r.last; p = end) {  // the pixels of one frame
+                const Index i = p / frame;
+                end = std::min(r.last, (i + 1) * frame);
+                const float* from_a = a.pixel(of_a[static_cast<std::size_t>(i)] * frame + p - i * frame);
+                const float* from_b = b.pixel(of_b[static_cast<std::size_t>(i)] * frame + p - i * frame);
+                if (whole) {
+                    sum((end - p) * channels, y.pixel(p), from_a, from_b);
+                    continue;
+                }
+                for (Index at = p; at < end; ++at, from_a += a.stride, from_b += b.stride) {
+                    if (!shift)
+                        sum(channels, y.pixel(at), from_a, from_b);
+                    else
+                        for_vectors<I>(channels, [&](auto& out, const auto& va, const auto& vb, const auto& term) {
+                            out = fa * va + fb * vb + term;
+                            f.value(out);
+                        }, y.pixel(at), from_a, from_b, shift.data);
+                }
             }
         });
     });
