@@ -20,6 +20,7 @@ struct BatchData {
     Images frames;    ///< (frames, height, width, 1) in [0, 1]
     TaskMasks masks;  ///< (frames, height, width): 0, 1, or `ignore_label` where a task is not labelled or padded
     std::vector<Pair> pairs;  ///< indices into `frames`
+    std::vector<FrameScratch> scratch;  ///< memory of the augmentation, one a frame
 };
 
 /// Fills `data` with the batch's frames, augmented; its memory is used again where sizes agree.
@@ -51,13 +52,14 @@ inline void assemble(const SequenceView& sequences, const std::vector<std::strin
                   [&](const auto& entry) { return std::find(tasks.begin(), tasks.end(), entry.first) == tasks.end(); });
     for (const auto& task : tasks) data.masks[task].resize(Size3{n, h, w});
     data.pairs = batch.pairs;
+    if (data.scratch.size() < n) data.scratch.resize(n);
 
     threads.run(count, [&](Index i) {
         const auto at = static_cast<std::size_t>(i);
         const Sequence& sequence = sequences[batch.frames[at].sequence];
         const Index frame = batch.frames[at].frame;
         FrameSource source{frame_data(sequence.frames, frame), {}, sequence.height(), sequence.width()};
-        FrameTarget target{frame_data(data.frames, i), {}, height, width};
+        FrameTarget target{frame_data(data.frames, i), {}, height, width, &data.scratch[at]};
         for (const auto& task : tasks) {
             const auto masks = sequence.masks.find(task);
             source.masks.push_back(masks == sequence.masks.end() ? nullptr : frame_data(masks->second, frame));

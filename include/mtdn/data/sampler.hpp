@@ -78,6 +78,13 @@ inline void check_batch(const char* who, Index batch, Index items, Index index, 
     require<OptionError>(index >= 0 && index < batches, who, ": batch ", index, " of ", batches);
 }
 
+template <class Sampler>
+Batch made(const Sampler& sampler, Index epoch, Index index) {
+    Batch batch;
+    sampler.batch(epoch, index, batch);
+    return batch;
+}
+
 constexpr Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
 
 }  // namespace detail
@@ -106,11 +113,14 @@ public:
     Index items() const { return offsets_.back(); }
     Index batches() const { return detail::divide_up(items(), options_.batch); }
 
-    Batch batch(Index epoch, Index index) const {
+    Batch batch(Index epoch, Index index) const { return detail::made(*this, epoch, index); }
+
+    /// The same into a batch, whose memory is used again.
+    void batch(Index epoch, Index index, Batch& result) const {
         detail::check_batch("PairSampler", options_.batch, items(), index, batches());
         const Permutation order(items(), Random(options_.seed, "pairs", static_cast<std::uint64_t>(epoch)));
         const Index first = index * options_.batch, count = std::min(options_.batch, items() - first);
-        Batch result;
+        result.pairs.clear();
         result.first_frame = 2 * first;
         result.frames.resize(static_cast<std::size_t>(2 * count));
         result.geometry.resize(result.frames.size());
@@ -124,7 +134,6 @@ public:
             result.geometry[query] = result.geometry[partner] = first + i;
             result.pairs.push_back({i, count + i});
         }
-        return result;
     }
 
 private:
@@ -164,27 +173,30 @@ public:
     Index items() const { return cliques() * options_.clique * options_.clique; }
     Index batches() const { return detail::divide_up(cliques(), cliques_a_batch()); }
 
-    Batch batch(Index epoch, Index index) const {
+    Batch batch(Index epoch, Index index) const { return detail::made(*this, epoch, index); }
+
+    /// The same into a batch, whose memory is used again.
+    void batch(Index epoch, Index index, Batch& result) const {
         detail::check_batch("CliqueSampler", options_.batch, items(), index, batches());
         const Index k = options_.clique, first = index * cliques_a_batch();
         const Index count = std::min(cliques_a_batch(), cliques() - first);
-        Batch result;
+        result.frames.clear();
+        result.geometry.clear();
+        result.pairs.clear();
         result.first_frame = first * k;
         for (Index c = first; c < first + count; ++c) {
             Random random(options_.seed, "cliques", static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(c));
             const Index sequence = detail::sequence_of(offsets_, random.below(offsets_.back()));
-            std::vector<Index> frames(static_cast<std::size_t>(frame_counts_[static_cast<std::size_t>(sequence)]));
-            std::iota(frames.begin(), frames.end(), Index{0});
-            random.shuffle(frames.begin(), frames.end());
             const auto base = static_cast<Index>(result.frames.size());
-            for (Index i = 0; i < k; ++i) {
-                result.frames.push_back({sequence, frames[static_cast<std::size_t>(i)]});
-                result.geometry.push_back(c);
-            }
+            // The whole sequence in random order; its first K frames stay.
+            for (Index i = 0; i < frame_counts_[static_cast<std::size_t>(sequence)]; ++i)
+                result.frames.push_back({sequence, i});
+            random.shuffle(result.frames.begin() + base, result.frames.end());
+            result.frames.resize(static_cast<std::size_t>(base + k));
+            result.geometry.insert(result.geometry.end(), static_cast<std::size_t>(k), c);
             for (Index i = 0; i < k; ++i)
                 for (Index j = 0; j < k; ++j) result.pairs.push_back({base + i, base + j});
         }
-        return result;
     }
 
 private:
@@ -241,21 +253,28 @@ public:
 
     Index batches() const { return sampler_->batches(); }
     Index items() const { return sampler_->items(); }
-    Batch batch(Index epoch, Index index) const { return sampler_->batch(epoch, index); }
+    Batch batch(Index epoch, Index index) const { return detail::made(*this, epoch, index); }
+    /// The same into a batch, whose memory is used again if the sampler can do so.
+    void batch(Index epoch, Index index, Batch& result) const { sampler_->batch(epoch, index, result); }
 
 private:
     struct Interface {
         virtual ~Interface() = default;
         virtual Index batches() const = 0;
         virtual Index items() const = 0;
-        virtual Batch batch(Index epoch, Index index) const = 0;
+        virtual void batch(Index epoch, Index index, Batch& result) const = 0;
     };
     template <class S>
     struct Holder final : Interface {
         explicit Holder(S held) : sampler(std::move(held)) {}
         Index batches() const override { return sampler.batches(); }
         Index items() const override { return sampler.items(); }
-        Batch batch(Index epoch, Index index) const override { return sampler.batch(epoch, index); }
+        void batch(Index epoch, Index index, Batch& result) const override {
+            if constexpr (requires { sampler.batch(epoch, index, result); })
+                sampler.batch(epoch, index, result);
+            else
+                result = sampler.batch(epoch, index);
+        }
         S sampler;
     };
     std::shared_ptr<const Interface> sampler_;

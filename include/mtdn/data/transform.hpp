@@ -7,14 +7,73 @@
 
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/core/error.hpp>
+#include <mtdn/core/inline_vector.hpp>
 #include <mtdn/data/resize.hpp>
 
 namespace mtdn {
 
+namespace detail {
+
+/// One line of the magnified, cropped and blurred frame as weights on the turned frame's line.
+struct LineMap {
+    Resampling weights;
+    std::vector<Index> nearest;  // for masks
+    std::vector<double> gauss;
+
+    void set(Index length, double scale, double crop, double sigma) {
+        const auto n = static_cast<double>(length);
+        const double offset = crop * (scale - 1) * n;
+        const auto centre = [&](Index i) { return (static_cast<double>(i) + 0.5 + offset) / scale - 0.5; };
+        const auto radius = sigma > 0 ? static_cast<Index>(std::ceil(3 * sigma)) : 0;
+        // Room for a blur of 2 px and less, so that other draws need no more.
+        weights.weights.reserve(static_cast<std::size_t>(16 * length));
+        gauss.reserve(16);
+        gauss.clear();
+        weights.first.clear();
+        nearest.clear();
+        weights.first.reserve(static_cast<std::size_t>(length));
+        nearest.reserve(static_cast<std::size_t>(length));
+        double sum = 0;
+        for (Index k = -radius; k <= radius; ++k) {
+            const auto x = static_cast<double>(k);
+            gauss.push_back(radius == 0 ? 1 : std::exp(-x * x / (2 * sigma * sigma)));
+            sum += gauss.back();
+        }
+        weights.taps = std::min(length, 2 * radius + 4);
+        weights.weights.assign(static_cast<std::size_t>(length * weights.taps), 0.0F);
+        for (Index i = 0; i < length; ++i) {
+            const Index low = std::max<Index>(0, i - radius);
+            const auto wanted = static_cast<Index>(std::floor(centre(low))) - 1;
+            const Index first = std::clamp<Index>(wanted, 0, length - weights.taps);
+            weights.first.push_back(first);
+            float* row = weights.weights.data() + i * weights.taps;
+            for (Index k = -radius; k <= radius; ++k) {
+                const double at = centre(std::clamp<Index>(i + k, 0, length - 1));
+                const auto base = static_cast<Index>(std::floor(at));
+                for (Index j = base - 1; j <= base + 2; ++j) {
+                    const Index tap = std::clamp<Index>(j, 0, length - 1) - first;
+                    const double weight = bicubic_weight(at - static_cast<double>(j));
+                    row[std::clamp<Index>(tap, 0, weights.taps - 1)] +=
+                        static_cast<float>(gauss[static_cast<std::size_t>(k + radius)] / sum * weight);
+                }
+            }
+            nearest.push_back(std::clamp<Index>(static_cast<Index>(std::floor(centre(i) + 0.5)), 0, length - 1));
+        }
+    }
+};
+
+}  // namespace detail
+
+/// Memory of `transform`, to be used again.
+struct FrameScratch {
+    detail::LineMap rows, columns;
+    std::vector<float> line, half;
+};
+
 /// A frame and its masks to read, row by row; a null mask is a task that is not labelled.
 struct FrameSource {
     const float* frame = nullptr;
-    std::vector<const std::uint8_t*> masks{};
+    InlineVector<const std::uint8_t*, 8> masks{};
     Index height = 0;
     Index width = 0;
 };
@@ -22,9 +81,10 @@ struct FrameSource {
 /// A canvas and its masks to write; every value is overwritten.
 struct FrameTarget {
     float* frame = nullptr;
-    std::vector<std::uint8_t*> masks{};
+    InlineVector<std::uint8_t*, 8> masks{};
     Index height = 0;
     Index width = 0;
+    FrameScratch* scratch = nullptr;  // for `transform`; it makes its own where there is none
 };
 
 /// How pixels move: flips, then turns, then magnification with a crop to the old size, then a blur.
@@ -73,50 +133,6 @@ inline void pad(const FrameSource& source, const FrameTarget& target) {
     }
 }
 
-namespace detail {
-
-/// One line of the magnified, cropped and blurred frame as weights on the turned frame's line.
-struct LineMap {
-    Resampling weights;
-    std::vector<Index> nearest;  // for masks
-
-    LineMap(Index length, double scale, double crop, double sigma) {
-        const auto n = static_cast<double>(length);
-        const double offset = crop * (scale - 1) * n;
-        const auto centre = [&](Index i) { return (static_cast<double>(i) + 0.5 + offset) / scale - 0.5; };
-        const auto radius = sigma > 0 ? static_cast<Index>(std::ceil(3 * sigma)) : 0;
-        std::vector<double> gauss;
-        double sum = 0;
-        for (Index k = -radius; k <= radius; ++k) {
-            const auto x = static_cast<double>(k);
-            gauss.push_back(radius == 0 ? 1 : std::exp(-x * x / (2 * sigma * sigma)));
-            sum += gauss.back();
-        }
-        weights.taps = std::min(length, 2 * radius + 4);
-        weights.weights.assign(static_cast<std::size_t>(length * weights.taps), 0.0F);
-        for (Index i = 0; i < length; ++i) {
-            const Index low = std::max<Index>(0, i - radius);
-            const auto wanted = static_cast<Index>(std::floor(centre(low))) - 1;
-            const Index first = std::clamp<Index>(wanted, 0, length - weights.taps);
-            weights.first.push_back(first);
-            float* row = weights.weights.data() + i * weights.taps;
-            for (Index k = -radius; k <= radius; ++k) {
-                const double at = centre(std::clamp<Index>(i + k, 0, length - 1));
-                const auto base = static_cast<Index>(std::floor(at));
-                for (Index j = base - 1; j <= base + 2; ++j) {
-                    const Index tap = std::clamp<Index>(j, 0, length - 1) - first;
-                    const double weight = bicubic_weight(at - static_cast<double>(j));
-                    row[std::clamp<Index>(tap, 0, weights.taps - 1)] +=
-                        static_cast<float>(gauss[static_cast<std::size_t>(k + radius)] / sum * weight);
-                }
-            }
-            nearest.push_back(std::clamp<Index>(static_cast<Index>(std::floor(centre(i) + 0.5)), 0, length - 1));
-        }
-    }
-};
-
-}  // namespace detail
-
 /// Moves the frame's pixels onto the canvas's upper left corner, bicubic; masks follow, nearest.
 inline void transform(const FrameSource& source, const FrameTarget& target, const Geometry& geometry) {
     check_fits(source, target);
@@ -133,13 +149,17 @@ inline void transform(const FrameSource& source, const FrameTarget& target, cons
         down = -across;
         across = old_down;
     }
-    const detail::LineMap rows(height, geometry.scale, geometry.crop_y, geometry.blur);
-    const detail::LineMap columns(width, geometry.scale, geometry.crop_x, geometry.blur);
+    FrameScratch own;
+    auto& [rows, columns, line, half] = target.scratch ? *target.scratch : own;
+    rows.set(height, geometry.scale, geometry.crop_y, geometry.blur);
+    columns.set(width, geometry.scale, geometry.crop_x, geometry.blur);
 
     // Columns first, for those rows alone that the crop reads.
     const Resampling &by_row = rows.weights, &by_column = columns.weights;
     const Index first_row = by_row.first.front(), row_count = by_row.first.back() + by_row.taps - first_row;
-    std::vector<float> line(static_cast<std::size_t>(width)), half(static_cast<std::size_t>(row_count * width));
+    line.resize(static_cast<std::size_t>(width));
+    half.reserve(static_cast<std::size_t>(height * width));
+    half.resize(static_cast<std::size_t>(row_count * width));
     for (Index r = 0; r < row_count; ++r) {
         const float* from = source.frame + origin + (first_row + r) * down;
         for (Index x = 0; x < width; ++x) line[static_cast<std::size_t>(x)] = from[x * across];

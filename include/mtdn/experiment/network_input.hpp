@@ -20,15 +20,17 @@ Index input_channels(const Backbone& backbone, Index of_frames) {
 /// Some frames as a network takes them: (x − ½)/½, a grey frame copied to as many channels as wanted.
 ///
 /// @shape (N, H, W, c) in [0, 1] → (indices, H, W, channels) in [−1, 1]; c is 1 or `channels`
+/// @param values memory to use, of any size
 /// @throws ShapeError if c is neither
 template <Backend B>
-Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index> indices, Index channels) {
+Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index> indices, Index channels,
+                        std::vector<typename B::Scalar>& values) {
     const Shape shape = shape_of(frames);
     require<ShapeError>(shape.channels == 1 || shape.channels == channels, "network_input: frames of ", shape.channels,
                         " channels for a network of ", channels);
     using Scalar = typename B::Scalar;
     const Index pixels = shape.height * shape.width;
-    std::vector<Scalar> values(static_cast<std::size_t>(static_cast<Index>(indices.size()) * pixels * channels));
+    values.resize(static_cast<std::size_t>(static_cast<Index>(indices.size()) * pixels * channels));
     Scalar* to = values.data();
     for (const Index frame : indices) {
         const float* from = frame_data(frames, frame);
@@ -39,6 +41,13 @@ Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index>
     Tensor<B> input(backend, {static_cast<Index>(indices.size()), shape.height, shape.width, channels});
     upload(std::span<const Scalar>(values), input);
     return input;
+}
+
+/// The same in memory of its own.
+template <Backend B>
+Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index> indices, Index channels) {
+    std::vector<typename B::Scalar> values;
+    return network_input(backend, frames, indices, channels, values);
 }
 
 }  // namespace mtdn

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,12 +50,12 @@ public:
     Trainer(Model& model, const Dataset& data, TrainOptions options)
         : model_(model), options_(std::move(options)),
           training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
-          sampler_(make_sampler(training_.train().frame_counts(), options_)),
+          sequences_(training_.train()), sampler_(make_sampler(sequences_.frame_counts(), options_)),
           schedule_(make_schedule(options_.schedule, options_.epochs, options_.warm_up)),
           optimizer_(make_optimizer(options_)), tape_(model.backend()) {
         require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
-        require<DataError>(!training_.train().empty(), "Trainer: the dataset has no training sequence");
+        require<DataError>(!sequences_.empty(), "Trainer: the dataset has no training sequence");
         if (options_.size > 0) model_.set_size(options_.size);
         enable_gradients(model_.parameters(), model_);
         make_groups();
@@ -86,9 +87,9 @@ public:
     /// One step, and behind an epoch's last batch the validation. Returns whether the epoch is done.
     bool step() {
         const auto begin = std::chrono::steady_clock::now();
-        const Batch batch = sampler_.batch(position_.epoch, position_.batch);
-        const double loss = learn(batch);
-        const auto pairs = static_cast<Index>(batch.pairs.size());
+        sampler_.batch(position_.epoch, position_.batch, batch_);
+        const double loss = learn(batch_);
+        const auto pairs = static_cast<Index>(batch_.pairs.size());
         position_.loss_sum += loss * static_cast<double>(pairs);
         position_.loss_pairs += pairs;
         pairs_done_ += pairs;
@@ -162,7 +163,7 @@ private:
         for (const auto& task : model_.tasks()) {
             ClassCounts<4> counts;
             bool labelled = false;
-            for (const Sequence& sequence : training_.train()) {
+            for (const Sequence& sequence : sequences_) {
                 const auto found = sequence.masks.find(task);
                 if (found == sequence.masks.end()) continue;
                 labelled = true;
@@ -190,11 +191,11 @@ private:
     // Forward, backward, update; returns the loss.
     double learn(const Batch& batch) {
         B& backend = model_.backend();
-        assemble(training_.train(), model_.tasks(), batch, options_.augmentation, options_.seed, position_.epoch,
+        assemble(sequences_, model_.tasks(), batch, options_.augmentation, options_.seed, position_.epoch,
                  threads(), data_);
         const Shape shape = shape_of(data_.frames);
-        std::vector<Index> all(static_cast<std::size_t>(shape.frames));
-        for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<Index>(i);
+        all_.resize(static_cast<std::size_t>(shape.frames));
+        std::iota(all_.begin(), all_.end(), Index{0});
 
         tape_.clear();
         backend.fill(model_.parameters().gradients, 0);
@@ -203,20 +204,21 @@ private:
         const bool branches = options_.clique == 0 && options_.batch_norm == BatchNormPolicy::branch;
         pass.set_groups(branches ? 2 : 1);
         const Index channels = input_channels(model_.backbone(), shape.channels);
-        const auto maps = model_.features(pass.input(network_input<B>(backend, data_.frames, all, channels)), pass);
+        const auto frames = network_input<B>(backend, data_.frames, all_, channels, input_);
+        const auto maps = model_.features(pass.input(frames), pass);
         const auto logits = model_.compare(maps, data_.pairs, pass);
         Variable<B> loss;
         for (std::size_t task = 0; task < logits.size(); ++task) {
             const auto term = scale(losses_[task](logits[task], labels(task, shape)), loss_weights_[task]);
             loss = task == 0 ? term : add(loss, term);
         }
-        const double value = static_cast<double>(download(value_of(loss)).front());
+        const double value = number_in(value_of(loss));
         require<Error>(std::isfinite(value), "Trainer: the loss became ", value, " in epoch ", position_.epoch,
                        ", batch ", position_.batch, "; lower the rate, or clip the gradient");
         tape_.backward(loss);
         if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);
         optimizer_.step(model_.parameters().values, model_.parameters().gradients, groups_, current_rate());
-        visit_parameters(model_, [](const std::string&, Parameter<B>& parameter) { ++parameter.version; });
+        raise_versions(model_);
         pass.commit();
         return value;
     }
@@ -281,6 +283,7 @@ private:
     TrainOptions options_;
     Dataset training_;
     Dataset validation_;
+    SequenceView sequences_;  // of training_
     AnyBatchSampler sampler_;
     AnySchedule schedule_;
     AnyOptimizer<B> optimizer_;
@@ -289,7 +292,11 @@ private:
     std::vector<AnyLoss<B>> losses_;
     std::vector<double> loss_weights_;
     std::optional<ThreadPool> own_threads_;
+    // Memory that steps use again.
+    Batch batch_;
     BatchData data_;
+    std::vector<Index> all_;
+    std::vector<typename B::Scalar> input_;
     std::vector<std::uint8_t> labels_;
     TrainingPosition position_;
     StateDictionary best_;

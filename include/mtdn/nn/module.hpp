@@ -29,6 +29,14 @@ struct NullVisitor {
     void operator()(std::string_view, T&) const {}
 };
 
+/// Stands for a path that nobody asks for.
+struct NoPath {};
+
+inline NoPath below(NoPath, std::string_view) { return {}; }
+inline std::string below(const std::string& path, std::string_view name) {
+    return path.empty() || name.empty() ? path + std::string(name) : path + "." + std::string(name);
+}
+
 template <class M>
 concept names_its_parts = requires(M& module, const M& constant) {
     M::visit(module, NullVisitor{});
@@ -47,25 +55,22 @@ concept Module = std::movable<M> && detail::names_its_parts<M>;
 
 /// Calls `leaf(path, parameter or running statistics)` for everything inside a module, depth first; names on the way
 /// are joined by dots.
-template <class M, class Leaf>
-void visit_leaves(M& module, const std::string& path, Leaf&& leaf) {
+template <class M, class Path, class Leaf>
+void visit_leaves(M& module, const Path& path, Leaf&& leaf) {
     using Type = std::remove_const_t<M>;
-    const auto below = [&path](std::string_view name) {
-        return path.empty() || name.empty() ? path + std::string(name) : path + "." + std::string(name);
-    };
     if constexpr (detail::is_parameter<Type> || detail::is_running_statistics<Type>) {
         leaf(path, module);
     } else if constexpr (detail::names_its_parts<Type>) {
-        Type::visit(module, [&](std::string_view name, auto& part) { visit_leaves(part, below(name), leaf); });
+        Type::visit(module, [&](std::string_view name, auto& part) { visit_leaves(part, detail::below(path, name), leaf); });
     } else if constexpr (requires { module.has_value(); }) {
         if (module) visit_leaves(*module, path, leaf);
     } else {
         std::size_t i = 0;
         for (auto& part : module) {
             if constexpr (requires { part.first.size(); part.second; })
-                visit_leaves(part.second, below(part.first), leaf);
+                visit_leaves(part.second, detail::below(path, part.first), leaf);
             else
-                visit_leaves(part, below(std::to_string(i++)), leaf);
+                visit_leaves(part, detail::below(path, std::to_string(i++)), leaf);
         }
     }
 }
@@ -76,6 +81,14 @@ void visit_parameters(M& module, Function&& function) {
     visit_leaves(module, "", [&](const std::string& path, auto& leaf) {
         if constexpr (detail::is_parameter<std::remove_const_t<std::remove_reference_t<decltype(leaf)>>>)
             function(path, leaf);
+    });
+}
+
+/// Notes that the values of a module's parameters have changed.
+template <class M>
+void raise_versions(M& module) {
+    visit_leaves(module, detail::NoPath{}, [](detail::NoPath, auto& leaf) {
+        if constexpr (detail::is_parameter<std::remove_reference_t<decltype(leaf)>>) ++leaf.version;
     });
 }
 

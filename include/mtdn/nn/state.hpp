@@ -140,7 +140,7 @@ std::vector<std::string> load_state(M& module, const StateDictionary& state, con
         else
             detail::import_tensor(kind, *tensor, leaf);
     });
-    visit_parameters(module, [](const std::string&, auto& parameter) { ++parameter.version; });
+    raise_versions(module);
     std::vector<std::string> unused;
     for (const auto& entry : state)
         if (!used.count(entry.first)) unused.push_back(entry.first);
