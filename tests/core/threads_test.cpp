@@ -61,3 +61,13 @@ TEST_CASE("The number of threads is checked") {
     CHECK_THROWS_AS(ThreadPool{-1}, mtdn::OptionError);
     CHECK_THROWS_WITH(ThreadPool{-1}, Catch::Contains("ThreadPool") && Catch::Contains("-1"));
 }
+
+TEST_CASE("a thread of a pool knows its number, and whether a loop is run") {
+    ThreadPool threads(3);
+    CHECK(threads.current() == 0);
+    CHECK_FALSE(threads.running());
+    threads.run(50, [&](Index) {
+        if (!threads.running() || threads.current() < 0 || threads.current() > 2) throw std::runtime_error("wrong");
+    });
+    CHECK_FALSE(threads.running());
+}
