@@ -1,9 +1,11 @@
 // Prints how far single precision is from double on the 3×3 convolutions of the published network: root mean square and
 // largest error, both relative to the root mean square of what is expected. Channels are the network's; images are cut
 // to at most 32 pixels a side, which changes no sum of the first two passes; the third sums over pixels.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <mtdn/backend/cpu.hpp>

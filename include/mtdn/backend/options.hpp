@@ -30,7 +30,7 @@ struct Window {
 /// How a backend computes 3×3 convolutions of stride 1, where it has several ways.
 enum class ConvolutionAlgorithm : std::uint8_t {
     automatic,  ///< the faster one, by a rule of the shape
-    direct,     ///< as defined: in single precision some 2·10⁻⁷ of the output's size off (root mean square)
+    direct,     ///< as defined: in single precision some 3·10⁻⁷ of the output's size off (root mean square)
     winograd,   ///< by Winograd's F(4×4, 3×3): a fraction of the products, some 8·10⁻⁷ off
 };
 

@@ -16,7 +16,6 @@
 namespace mtdn::detail::cpu::winograd {
 
 inline constexpr Index tile = 4;        ///< outputs along a side
-inline constexpr Index patch = 6;       ///< inputs along a side
 inline constexpr Index positions = 36;  ///< products
 
 inline constexpr float p = 11.0F / 16, q = 3.0F / 2;
