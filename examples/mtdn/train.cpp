@@ -59,6 +59,8 @@ void add_options(CLI::App& command, TrainCommand& c) {
         ->check(CLI::IsMember({"concat", "difference", "absolute", "product"}));
     c.keep(command, "tasks", c.tasks, "Tasks, as A1,A2; all of the dataset's where not given")->delimiter(',');
     c.keep(command, "epochs", c.options.epochs, "Epochs at most")->check(CLI::PositiveNumber);
+    c.keep(command, "epoch-pairs", c.options.epoch_pairs, "Pairs between two validations; 0: all that there are")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "minutes", c.minutes, "Stops after so many minutes; 0: when it is done")->check(CLI::NonNegativeNumber);
     c.keep(command, "batch", c.options.batch, "Pairs a step")->check(CLI::PositiveNumber);
     c.keep(command, "lr", c.options.rate, "Learning rate of the first epoch")->check(CLI::PositiveNumber);
@@ -92,7 +94,8 @@ void take_up(TrainCommand& c, Common& common) {
     const Json saved = mtdn::parse_json_file(fs::path(c.out) / "run.json");
     try {
         for (auto& kept : c.kept)
-            if (kept.option->count() == 0) kept.set(saved.at("options").at(kept.name));
+            if (kept.option->count() == 0 && saved.at("options").contains(kept.name))  // a later version's has its default
+                kept.set(saved.at("options").at(kept.name));
         common.seed = saved.at("seed").get<std::uint64_t>();
     } catch (const Json::exception& damage) {
         mtdn::fail<mtdn::DataError>((fs::path(c.out) / "run.json").string(), ": damaged: ", damage.what());

@@ -54,6 +54,7 @@ public:
           schedule_(make_schedule(options_.schedule, options_.epochs, options_.warm_up)),
           optimizer_(make_optimizer(options_)), tape_(model.backend()) {
         require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
+        require<OptionError>(options_.epoch_pairs >= 0, "Trainer: epoch_pairs must not be negative, got ", options_.epoch_pairs);
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
         require<DataError>(!sequences_.empty(), "Trainer: the dataset has no training sequence");
         if (options_.size > 0) model_.set_size(options_.size);
@@ -84,6 +85,12 @@ public:
                 position_.epoch - 1 - position_.best_epoch >= options_.patience);
     }
 
+    /// Steps of an epoch: the first of the sampler's, whose order is another one in every epoch.
+    Index batches() const {
+        const Index all = sampler_.batches();
+        return options_.epoch_pairs == 0 ? all : std::min(all, (options_.epoch_pairs + options_.batch - 1) / options_.batch);
+    }
+
     /// One step, and behind an epoch's last batch the validation. Returns whether the epoch is done.
     bool step() {
         const auto begin = std::chrono::steady_clock::now();
@@ -94,7 +101,7 @@ public:
         position_.loss_pairs += pairs;
         pairs_done_ += pairs;
         ++position_.batch;
-        const bool epoch_done = position_.batch == sampler_.batches();
+        const bool epoch_done = position_.batch == batches();
         if (epoch_done) finish_epoch(epoch_seconds_ + seconds_since(begin));
         epoch_seconds_ = epoch_done ? 0 : epoch_seconds_ + seconds_since(begin);
         return epoch_done;
@@ -263,15 +270,15 @@ private:
     }
 
     void report(Index epoch, double rate, bool epoch_done, double seconds) const {
-        const Index left = (options_.epochs - position_.epoch) * sampler_.batches() - position_.batch;
+        const Index left = (options_.epochs - position_.epoch) * batches() - position_.batch;
         const double nan = std::numeric_limits<double>::quiet_NaN();
         const double each = seconds / std::max(1.0, static_cast<double>(pairs_done_));
         const double loss = epoch_done ? position_.curve.back().loss
                                        : position_.loss_sum / static_cast<double>(std::max<Index>(1, position_.loss_pairs));
         const double remaining = std::min(each * static_cast<double>(left * options_.batch),
                                           std::max(0.0, options_.max_seconds - seconds));
-        options_.progress({epoch, options_.epochs, epoch_done ? sampler_.batches() : position_.batch,
-                           sampler_.batches(), pairs_done_, seconds, rate, loss, position_.last,
+        options_.progress({epoch, options_.epochs, epoch_done ? batches() : position_.batch, batches(),
+                           pairs_done_, seconds, rate, loss, position_.last,
                            position_.best_epoch >= 0 ? position_.best : nan, remaining, epoch_done});
     }
 
