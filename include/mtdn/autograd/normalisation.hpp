@@ -45,10 +45,8 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     ChannelPart<B> part{value, pending, Tape<B>::no_place};
     if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
         part.place = tape->new_place();
-        tape->record([places = GradientPlaces<B>(x), value, mean, variance, w = weight.value, b = bias.value, dw, db,
-                      epsilon, activation, own, place = part.place](Tape<B>& t) {
-            const Tensor<B> dy = t.take_gradient(place);
-            if (dy.empty()) return;
+        tape->record(part.place, [places = GradientPlaces<B>(x), value, mean, variance, w = weight.value,
+                                  b = bias.value, dw, db, epsilon, activation, own](Tape<B>& t, const Tensor<B>& dy) {
             Tensor<B> dx(t.backend(), value.shape());
             t.backend().normalise_backward(value, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
             places.add(t, dx);

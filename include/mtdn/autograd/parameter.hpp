@@ -28,7 +28,8 @@ struct Parameter {
     std::uint64_t version = 0;  ///< raised whenever the value changes
 
     Parameter() = default;
-    Parameter(B& backend, const Shape& shape, ParameterKind of_kind) : value(backend, shape), kind(of_kind) {}
+    [[gnu::cold]] Parameter(B& backend, const Shape& shape, ParameterKind of_kind)
+        : value(backend, shape), kind(of_kind) {}
 
     bool wants_gradient() const { return trainable && !gradient.empty(); }
 };
@@ -43,7 +44,7 @@ struct RunningStatistics {
     std::unique_ptr<std::int64_t> batches = std::make_unique<std::int64_t>(0);  ///< how many were tracked
 
     RunningStatistics() = default;
-    RunningStatistics(B& backend, Index channels)
+    [[gnu::cold]] RunningStatistics(B& backend, Index channels)
         : mean(backend, vector_shape(channels)), variance(backend, vector_shape(channels)) {
         backend.fill(mean, 0);
         backend.fill(variance, 1);

@@ -50,7 +50,7 @@ public:
     B& backend() const { return *backend_; }
 
     /// A place for the gradient of a new result.
-    Place new_place() {
+    [[gnu::noinline]] Place new_place() {
         gradients_.emplace_back();
         return static_cast<Place>(gradients_.size()) - 1;
     }
@@ -59,10 +59,17 @@ public:
     /// it has captured is kept until then, and nothing else is.
     template <class WayBack>
     void record(WayBack&& way_back) {
+        record(no_place, [way = std::forward<WayBack>(way_back)](Tape& tape, const Tensor<B>&) { way(tape); });
+    }
+
+    /// The same for an operation with one result: `way_back(tape, dy)` gets its gradient, if one has arrived.
+    template <class WayBack>
+    void record(Place result, WayBack&& way_back) {
         using Operation = Recorded<std::decay_t<WayBack>>;
         static_assert(alignof(Operation) <= alignof(std::max_align_t));
         void* memory = reserve(sizeof(Operation), alignof(Operation));
-        nodes_.push_back(new (memory) Operation(std::forward<WayBack>(way_back)));
+        append(new (memory) Operation{{result, Operation::go_back, Operation::destroy},
+                                      std::forward<WayBack>(way_back)});
     }
 
     /// A copy of some numbers that lives as long as what is recorded.
@@ -122,23 +129,33 @@ public:
     std::uint64_t recording() const { return recording_; }
 
 private:
+    // Two functions, where a virtual destructor and a table of them would be a few more for every operation.
     struct Node {
-        Node() = default;
-        Node(const Node&) = delete;
-        Node& operator=(const Node&) = delete;
-        virtual ~Node() = default;
-        virtual void go_back(Tape& tape) = 0;
+        Place result;
+        void (*go_back)(const Node&, Tape&, const Tensor<B>& dy);
+        void (*destroy)(Node&);
     };
 
     template <class WayBack>
-    struct Recorded final : Node {
-        explicit Recorded(WayBack way) : way_back(std::move(way)) {}
-        void go_back(Tape& tape) override { way_back(tape); }
+    struct Recorded : Node {
+        static void go_back(const Node& node, Tape& tape, const Tensor<B>& dy) {
+            static_cast<const Recorded&>(node).way_back(tape, dy);
+        }
+        static void destroy(Node& node) { static_cast<Recorded&>(node).~Recorded(); }
         WayBack way_back;
     };
 
+    [[gnu::noinline]] void append(Node* node) { nodes_.push_back(node); }
+
+    // Calls the last operation's way back, unless nothing wants to go that way.
+    void go_back() {
+        const Node& node = *nodes_.back();
+        const Tensor<B> dy = node.result == no_place ? Tensor<B>{} : take_gradient(node.result);
+        if (node.result == no_place || !dy.empty()) node.go_back(node, *this, dy);
+    }
+
     void drop_last() {
-        nodes_.back()->~Node();
+        nodes_.back()->destroy(*nodes_.back());
         nodes_.pop_back();
     }
 
@@ -148,7 +165,7 @@ private:
     };
 
     // Nodes lie one behind the other in chunks that survive the step.
-    void* reserve(std::size_t size, std::size_t alignment) {
+    [[gnu::noinline]] void* reserve(std::size_t size, std::size_t alignment) {
         used_ = (used_ + alignment - 1) / alignment * alignment;
         for (; chunk_ < chunks_.size() && used_ + size > chunks_[chunk_].size; ++chunk_) used_ = 0;
         if (chunk_ == chunks_.size()) {

@@ -183,12 +183,10 @@ void add_gradient(Tape<B>& tape, const Variable<B>& x, const Tensor<B>& dx) {
 ///
 /// @return the result as a variable on the tape
 template <Backend B, class WayBack>
-Variable<B> record_result(Tape<B>* tape, bool needed, Tensor<B> result, WayBack way_back) {
+Variable<B> record_result(Tape<B>* tape, bool needed, Tensor<B> result, WayBack&& way_back) {
     if (!tape || !needed) return {std::move(result), tape, Tape<B>::no_place};
     const auto place = tape->new_place();
-    tape->record([place, way_back = std::move(way_back)](Tape<B>& t) {
-        if (const Tensor<B> dy = t.take_gradient(place); !dy.empty()) way_back(t, dy);
-    });
+    tape->record(place, std::forward<WayBack>(way_back));
     return {std::move(result), tape, place};
 }
 
@@ -214,7 +212,7 @@ void Tape<B>::backward(const Variable<B>& loss, double factor) {
         backend_->fill(seed, factor);
         add_gradient(place, std::move(seed));
         while (!nodes_.empty()) {
-            nodes_.back()->go_back(*this);
+            go_back();
             drop_last();
         }
     }

@@ -182,13 +182,18 @@ public:
         return *this;
     }
     ~BlockHandle() {
-        if (block_ && block_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) MemoryPool::give_back(block_);
+        if (block_) release(block_);
     }
 
     void* data() const { return block_ ? block_->data : nullptr; }
     explicit operator bool() const { return block_ != nullptr; }
 
 private:
+    // Out of line: every tensor's end is one of these.
+    [[gnu::noinline]] static void release(MemoryPool::Block* block) noexcept {
+        if (block->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) MemoryPool::give_back(block);
+    }
+
     MemoryPool::Block* block_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -49,24 +50,54 @@ struct Warning {
     std::string message;
 };
 
+namespace detail {
+
+/// One part of a message, whatever its type: then one function puts together all messages.
+class MessagePart {
+public:
+    template <class T>
+    MessagePart(const T& value)
+        : value_(&value),
+          write_([](std::ostream& out, const void* part) { out << *static_cast<const T*>(part); }) {}
+    MessagePart(const char* text)
+        : value_(text), write_([](std::ostream& out, const void* part) { out << static_cast<const char*>(part); }) {}
+
+    void write(std::ostream& out) const { write_(out, value_); }
+
+private:
+    const void* value_;
+    void (*write_)(std::ostream&, const void*);
+};
+
+[[gnu::cold, gnu::noinline]] inline std::string message(std::initializer_list<MessagePart> parts) {
+    std::ostringstream out;
+    for (const MessagePart& part : parts) part.write(out);
+    return out.str();
+}
+
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void throw_error(std::initializer_list<MessagePart> parts) {
+    throw E(message(parts));
+}
+
+}  // namespace detail
+
 /// The arguments written one after the other, as `operator<<` writes them.
 template <class... Parts>
 std::string concatenate(const Parts&... parts) {
-    std::ostringstream out;
-    (out << ... << parts);
-    return out.str();
+    return detail::message({parts...});
 }
 
 /// Throws `E` with the concatenated parts as its message.
 template <class E, class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
-    throw E(concatenate(parts...));
+    detail::throw_error<E>({parts...});
 }
 
 /// Throws `E` with the concatenated parts unless `condition` holds. On in every build type.
 template <class E, class... Parts>
 constexpr void require(bool condition, const Parts&... parts) {
-    if (!condition) fail<E>(parts...);
+    if (!condition) detail::throw_error<E>({parts...});
 }
 
 }  // namespace mtdn

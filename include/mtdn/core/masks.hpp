@@ -40,7 +40,7 @@ inline constexpr std::size_t mask_rank = rank_of_type<E>();
 
 /// A size as written in messages: `(3, 256, 256)`.
 template <class E>
-std::string size_text(const E& array) {
+[[gnu::cold]] std::string size_text(const E& array) {
     std::string text = "(";
     for (std::size_t d = 0; d < array.dimension(); ++d) text += (d ? ", " : "") + std::to_string(array.shape()[d]);
     return text + ")";
@@ -48,7 +48,7 @@ std::string size_text(const E& array) {
 
 /// The place of an element as written in messages: `frame 2, row 3, column 5`.
 template <class E>
-std::string pixel_text(const E& array, Index element) {
+[[gnu::cold]] std::string pixel_text(const E& array, Index element) {
     static constexpr const char* names[] = {"frame ", "row ", "column "};
     const std::size_t dimensions = array.dimension();
     std::string text;

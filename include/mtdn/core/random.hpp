@@ -59,11 +59,7 @@ public:
 
     /// The next 32 random bits.
     constexpr result_type operator()() {
-        if (used_ == 4) {
-            words_ = philox({low(block_), high(block_), low(item_), high(item_)}, key_);
-            ++block_;
-            used_ = 0;
-        }
+        if (used_ == 4) draw_words();
         return words_[used_++];
     }
 
@@ -106,6 +102,13 @@ public:
     }
 
 private:
+    // Out of line: whoever draws would else have all rounds written out.
+    [[gnu::noinline]] constexpr void draw_words() {
+        words_ = philox({low(block_), high(block_), low(item_), high(item_)}, key_);
+        ++block_;
+        used_ = 0;
+    }
+
     static constexpr std::uint32_t low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
     static constexpr std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 

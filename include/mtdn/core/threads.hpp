@@ -7,7 +7,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <stop_token>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -31,17 +30,18 @@ public:
         if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
         // With more threads than processors, who waits awake keeps another from working.
         spins_ = threads <= static_cast<int>(std::thread::hardware_concurrency()) ? 2000 : 0;
-        for (int i = 1; i < threads; ++i)
-            workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+        try {
+            for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+        } catch (...) {
+            finish();
+            throw;
+        }
     }
 
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    ~ThreadPool() {
-        for (auto& worker : workers_) worker.request_stop();
-        wake_.notify_all();
-    }
+    ~ThreadPool() { finish(); }
 
     /// Number of threads, the caller among them.
     int size() const { return static_cast<int>(workers_.size()) + 1; }
@@ -60,11 +60,6 @@ public:
     /// The first exception that a piece throws is thrown here; pieces not yet begun are then skipped.
     template <class Piece>
     void run(Index count, Piece&& piece) {
-        if (count <= 0) return;
-        if (count == 1 || workers_.empty()) {
-            for (Index i = 0; i < count; ++i) piece(i);
-            return;
-        }
         using Callable = std::remove_reference_t<Piece>;
         run_erased(count, const_cast<void*>(static_cast<const void*>(std::addressof(piece))),
                    [](void* callable, Index i) { (*static_cast<Callable*>(callable))(i); });
@@ -77,7 +72,12 @@ private:
         Index count = 0;
     };
 
-    void run_erased(Index count, void* callable, void (*call)(void*, Index)) {
+    // For one thread too, or every loop's body would be compiled twice.
+    [[gnu::noinline]] void run_erased(Index count, void* callable, void (*call)(void*, Index)) {
+        if (count <= 1 || workers_.empty()) {
+            for (Index i = 0; i < count; ++i) call(callable, i);
+            return;
+        }
         const std::lock_guard turn(turn_);
         running_.store(true, std::memory_order_relaxed);
         job_ = {callable, call, count};
@@ -100,15 +100,24 @@ private:
         if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
-    void work(std::stop_token stop) {
+    void finish() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        wake_.notify_all();
+        for (auto& worker : workers_) worker.join();
+    }
+
+    void work() {
         for (std::uint64_t seen = 0;;) {
             const auto called = [&] { return generation_.load(std::memory_order_acquire) != seen; };
             if (!spin(called)) {
                 std::unique_lock lock(mutex_);
                 ++sleepers_;
-                const bool go_on = wake_.wait(lock, stop, called);
+                wake_.wait(lock, [&] { return stopping_ || called(); });
                 --sleepers_;
-                if (!go_on) return;
+                if (!called()) return;
             }
             ++seen;
             take_pieces(job_);
@@ -145,17 +154,18 @@ private:
 
     std::mutex turn_;   // one loop at a time
     std::mutex mutex_;  // held to fall asleep, to wake others, and to write error_
-    std::condition_variable_any wake_;
+    std::condition_variable wake_;
     std::condition_variable done_;
     Job job_;
     int sleepers_ = 0;
+    bool stopping_ = false;
     int spins_ = 0;
     std::exception_ptr error_;
     alignas(64) std::atomic<std::uint64_t> generation_{0};
     std::atomic<int> busy_{0};
     std::atomic<bool> running_{false};
     alignas(64) std::atomic<Index> next_{0};
-    std::vector<std::jthread> workers_;  // last: joined before the rest is gone
+    std::vector<std::thread> workers_;
 };
 
 }  // namespace mtdn

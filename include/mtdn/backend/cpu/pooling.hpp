@@ -66,25 +66,24 @@ void max_pool(Workspace& workspace, const CpuOperand<I>& x, const Window& window
 /// rows of a window that does not overlap its neighbours are independent, else frames are.
 template <class I, class Body>
 void for_windows(Workspace& workspace, const Shape& outputs, const Window& window, CpuOut<I> dx, Body&& body) {
+    const bool apart = window.stride >= window.kernel;
     const Index cost = outputs.width * outputs.channels * window.kernel * window.kernel;
+    const Index rows = apart ? Workspace::items_a_piece(cost) : std::max<Index>(1, outputs.height);
     const auto zero = [&](Index frame, Index first, Index last) {
         for (Index p = first * dx.shape.width; p < last * dx.shape.width; ++p)
             std::fill_n(dx.at(frame, 0, 0) + p * dx.stride, dx.shape.channels, 0.0F);
     };
-    if (window.stride >= window.kernel)
-        workspace.for_pieces(outputs.frames * outputs.height, cost, [&](Range r) {
-            for (Index i = r.first; i < r.last; ++i) {
-                const Index frame = i / outputs.height, row = i % outputs.height;
+    workspace.for_pieces_of(outputs.frames * outputs.height, rows, [&](Range r) {
+        for (Index i = r.first; i < r.last; ++i) {
+            const Index frame = i / outputs.height, row = i % outputs.height;
+            if (apart)
                 zero(frame, row * window.stride,
                      row + 1 == outputs.height ? dx.shape.height : (row + 1) * window.stride);
-                body(frame, row);
-            }
-        });
-    else
-        workspace.threads.run(outputs.frames, [&](Index frame) {
-            zero(frame, 0, dx.shape.height);
-            for (Index row = 0; row < outputs.height; ++row) body(frame, row);
-        });
+            else if (row == 0)
+                zero(frame, 0, dx.shape.height);
+            body(frame, row);
+        }
+    });
 }
 
 template <class I>

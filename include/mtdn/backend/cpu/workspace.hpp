@@ -59,7 +59,13 @@ struct Workspace {
     /// `body(Range)` for each, on all threads. Small work stays on the caller's thread.
     template <class Body>
     void for_pieces(Index count, Index cost, Body&& body) {
-        const Index items = std::max<Index>(1, 32768 / std::max<Index>(cost, 1));
+        for_pieces_of(count, items_a_piece(cost), body);
+    }
+    static Index items_a_piece(Index cost) { return std::max<Index>(1, 32768 / std::max<Index>(cost, 1)); }
+
+    /// The same in pieces of `items` items.
+    template <class Body>
+    void for_pieces_of(Index count, Index items, Body&& body) {
         threads.run(ceil_div(count, items),
                     [&](Index i) { body(Range{i * items, std::min(count, (i + 1) * items)}); });
     }
