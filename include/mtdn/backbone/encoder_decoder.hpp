@@ -65,11 +65,10 @@ using backend_of = typename detail::BackendOf<N>::type;
 
 /// The backend value that a network's parameters live on.
 template <class N>
-auto& backend_value(const N& net) {
-    backend_of<N>* backend = nullptr;
-    visit_parameters(net, [&](const std::string&, const auto& parameter) { backend = &parameter.value.backend(); });
-    require<OptionError>(backend != nullptr, "backend_value: the network has no parameters");
-    return *backend;
+[[gnu::cold]] auto& backend_value(const N& net) {
+    const auto list = detail::parameters_of<backend_of<N>>(const_cast<N&>(net));  // which are only read
+    require<OptionError>(!list.empty(), "backend_value: the network has no parameters");
+    return list.front().parameter->value.backend();
 }
 
 }  // namespace mtdn

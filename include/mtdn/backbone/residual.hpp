@@ -22,7 +22,7 @@ namespace mtdn {
 template <Backend B>
 class ResidualBlock {
 public:
-    ResidualBlock(B& backend, Index in, Index out, Index stride, Random& random, Initialiser initialiser)
+    [[gnu::cold]] ResidualBlock(B& backend, Index in, Index out, Index stride, Random& random, Initialiser initialiser)
         : conv1_(backend, {.in = in, .out = out, .stride = stride, .bias = false, .initialiser = initialiser}, random),
           norm1_(backend, out),
           conv2_(backend, {.in = out, .out = out, .bias = false, .initialiser = initialiser}, random),
@@ -76,7 +76,7 @@ public:
     using Levels = InlineVector<Variable<B>, 6>;
 
     /// @throws OptionError if a size is out of range
-    ResidualNet(B& backend, const ResidualNetOptions& options, Random& random) : options_(options) {
+    [[gnu::cold]] ResidualNet(B& backend, const ResidualNetOptions& options, Random& random) : options_(options) {
         require<OptionError>(options.in_channels > 0 && options.width > 0,
                              "ResidualNet: channels must be positive, got ", options.in_channels, " in, width ",
                              options.width);

@@ -32,7 +32,7 @@ public:
     using Levels = InlineVector<Variable<B>, 6>;
 
     /// @throws OptionError if a size is out of range
-    UNet(B& backend, const UNetOptions& options, Random& random) : options_(options) {
+    [[gnu::cold]] UNet(B& backend, const UNetOptions& options, Random& random) : options_(options) {
         require<OptionError>(options.in_channels > 0 && options.width > 0, "UNet: channels must be positive, got ",
                              options.in_channels, " in, width ", options.width);
         require<OptionError>(options.depth >= 1 && options.depth <= 10, "UNet: depth must be 1 to 10, got ",
@@ -41,7 +41,7 @@ public:
         for (Index k = 1; k <= options.depth; ++k, in = out, out *= 2)
             encoder_.emplace_back("encoder" + std::to_string(k),
                                   ConvBlock<B>(backend, in, out, random, options.initialiser));
-        encoder_.emplace_back("bottleneck", ConvBlock<B>(backend, in, out, random, options.initialiser));
+        encoder_.emplace_back(std::string("bottleneck"), ConvBlock<B>(backend, in, out, random, options.initialiser));
         for (Index k = options.depth; k >= 1; --k, out /= 2) {
             up_.emplace_back("up" + std::to_string(k),
                              ConvTranspose2d<B>(backend, out, out / 2, random, options.initialiser));

@@ -126,7 +126,7 @@ inline ClassCounts<2> frame_class_counts(const Masks& masks) {
 /// @throws OptionError if β is negative or not finite, DataError if nothing was counted
 /// @source paper §2.3
 template <std::size_t C>
-std::vector<double> class_weights(const ClassCounts<C>& counts, double beta = 1) {
+[[gnu::cold]] std::vector<double> class_weights(const ClassCounts<C>& counts, double beta = 1) {
     require<OptionError>(std::isfinite(beta) && beta >= 0, "class_weights: beta must be 0 or more, got ", beta);
     const std::int64_t total = counts.total();
     require<DataError>(total > 0, "class_weights: no pixel was counted; are all of them ignored?");

@@ -62,15 +62,19 @@ concept CompletePairPolicy = PairPolicy<P> && requires(const P& policy) {
 /// All pairs of a sequence's frames, {unordered, ordered} × {without, with self-pairs}.
 ///
 /// @source paper §2.1.3, Table 1
-template <bool ordered, bool with_self>
-struct AllPairs {
-    constexpr AllPairsKind kind() const { return {ordered, with_self}; }
+class AllPairs {
+public:
+    constexpr explicit AllPairs(AllPairsKind kind) : kind_(kind) {}
 
-    std::string name() const { return std::string(ordered ? "ordered" : "unordered") + (with_self ? "_self" : ""); }
+    constexpr AllPairsKind kind() const { return kind_; }
+
+    std::string name() const {
+        return std::string(kind_.ordered ? "ordered" : "unordered") + (kind_.with_self ? "_self" : "");
+    }
 
     constexpr Index count(Index frames) const {
-        const Index different = frames * (frames - 1) / (ordered ? 1 : 2);
-        return different + (with_self ? frames : 0);
+        const Index different = frames * (frames - 1) / (kind_.ordered ? 1 : 2);
+        return different + (kind_.with_self ? frames : 0);
     }
 
     /// @throws OptionError unless 0 ≤ i < count(frames)
@@ -78,30 +82,39 @@ struct AllPairs {
         if (i < 0 || i >= count(frames))
             fail<OptionError>(name(), ": pair ", i, " asked for, ", frames, " frames make ", count(frames),
                               " (counted from 0)");
-        if constexpr (ordered && with_self) {
-            return {i / frames, i % frames};
-        } else if constexpr (ordered) {
+        if (kind_.ordered && kind_.with_self) return {i / frames, i % frames};
+        if (kind_.ordered) {
             const Index query = i / (frames - 1), other = i % (frames - 1);
             return {query, other < query ? other : other + 1};
-        } else {
-            // Row r holds the pairs (0, r) … (r − 1, r), so i = r (r − 1) / 2 + query. With self-pairs, (q, t) stands
-            // as (q, t + 1).
-            auto row = static_cast<Index>((1 + std::sqrt(1 + 8 * static_cast<double>(i))) / 2);
-            while (row * (row - 1) / 2 > i) --row;
-            while ((row + 1) * row / 2 <= i) ++row;
-            return {i - row * (row - 1) / 2, with_self ? row - 1 : row};
         }
+        // Row r holds the pairs (0, r) … (r − 1, r), so i = r (r − 1) / 2 + query. With self-pairs, (q, t) stands as
+        // (q, t + 1).
+        auto row = static_cast<Index>((1 + std::sqrt(1 + 8 * static_cast<double>(i))) / 2);
+        while (row * (row - 1) / 2 > i) --row;
+        while ((row + 1) * row / 2 <= i) ++row;
+        return {i - row * (row - 1) / 2, kind_.with_self ? row - 1 : row};
     }
+
+private:
+    AllPairsKind kind_;
 };
 
 /// Each two different frames once, the earlier as query: n(n − 1)/2 pairs.
-using UnorderedPairs = AllPairs<false, false>;
+struct UnorderedPairs : AllPairs {
+    constexpr UnorderedPairs() : AllPairs({.ordered = false, .with_self = false}) {}
+};
 /// As `UnorderedPairs`, and each frame with itself: n(n + 1)/2 pairs.
-using UnorderedSelfPairs = AllPairs<false, true>;
+struct UnorderedSelfPairs : AllPairs {
+    constexpr UnorderedSelfPairs() : AllPairs({.ordered = false, .with_self = true}) {}
+};
 /// Each two different frames in both orders: n(n − 1) pairs.
-using OrderedPairs = AllPairs<true, false>;
+struct OrderedPairs : AllPairs {
+    constexpr OrderedPairs() : AllPairs({.ordered = true, .with_self = false}) {}
+};
 /// As `OrderedPairs`, and each frame with itself: n² pairs. The default of training.
-using OrderedSelfPairs = AllPairs<true, true>;
+struct OrderedSelfPairs : AllPairs {
+    constexpr OrderedSelfPairs() : AllPairs({.ordered = true, .with_self = true}) {}
+};
 
 static_assert(CompletePairPolicy<UnorderedPairs> && CompletePairPolicy<UnorderedSelfPairs>);
 static_assert(CompletePairPolicy<OrderedPairs> && CompletePairPolicy<OrderedSelfPairs>);
@@ -114,7 +127,7 @@ public:
 
     template <class P>
     requires(!std::same_as<P, AnyPairPolicy>) && PairPolicy<P> AnyPairPolicy(P policy)
-        : held_(std::make_shared<Held<P>>(std::move(policy))) {}
+        : held_(hold(std::move(policy))) {}
 
     Index count(Index frames) const { return held_->count(frames); }
     Pair pair(Index frames, Index i) const { return held_->pair(frames, i); }
@@ -146,6 +159,16 @@ private:
         P policy;
     };
 
+    // The four differ in their kind alone, so they share a holder.
+    template <class P>
+    static std::shared_ptr<const Holder> hold(P policy) {
+        if constexpr (std::same_as<P, UnorderedPairs> || std::same_as<P, UnorderedSelfPairs> ||
+                      std::same_as<P, OrderedPairs> || std::same_as<P, OrderedSelfPairs>)
+            return std::make_shared<Held<AllPairs>>(policy);
+        else
+            return std::make_shared<Held<P>>(std::move(policy));
+    }
+
     std::shared_ptr<const Holder> held_;
 };
 static_assert(PairPolicy<AnyPairPolicy>);
@@ -153,9 +176,9 @@ static_assert(PairPolicy<AnyPairPolicy>);
 /// The pair policy of that name: "unordered", "unordered_self", "ordered" or "ordered_self".
 ///
 /// @throws OptionError, listing the names, if there is none
-inline AnyPairPolicy pair_policy(std::string_view name) {
-    for (const AnyPairPolicy& policy : {AnyPairPolicy(UnorderedPairs{}), AnyPairPolicy(UnorderedSelfPairs{}),
-                                        AnyPairPolicy(OrderedPairs{}), AnyPairPolicy(OrderedSelfPairs{})})
+[[gnu::cold]] inline AnyPairPolicy pair_policy(std::string_view name) {
+    for (const AllPairs& policy : {AllPairs(UnorderedPairs{}), AllPairs(UnorderedSelfPairs{}), AllPairs(OrderedPairs{}),
+                                   AllPairs(OrderedSelfPairs{})})
         if (policy.name() == name) return policy;
     fail<OptionError>("pair_policy: \"", name,
                       "\" is none; expected unordered, unordered_self, ordered or ordered_self");

@@ -55,7 +55,7 @@ concept BatchSampler = counts_what_an_epoch_holds<S> && makes_a_batch_by_its_num
 namespace detail {
 
 /// Offsets at which each sequence's items begin, and the total at the end.
-inline std::vector<Index> offsets_of(const std::vector<Index>& counts) {
+[[gnu::cold]] inline std::vector<Index> offsets_of(const std::vector<Index>& counts) {
     std::vector<Index> offsets(counts.size() + 1, 0);
     std::partial_sum(counts.begin(), counts.end(), offsets.begin() + 1);
     return offsets;
@@ -66,6 +66,7 @@ inline Index sequence_of(const std::vector<Index>& offsets, Index i) {
     return std::upper_bound(offsets.begin(), offsets.end(), i) - offsets.begin() - 1;
 }
 
+[[gnu::cold]]
 inline std::vector<Index> pair_counts(const std::vector<Index>& frame_counts, const AnyPairPolicy& policy) {
     std::vector<Index> counts;
     for (Index frames : frame_counts) counts.push_back(policy.count(frames));
@@ -102,7 +103,7 @@ public:
     };
 
     /// @param frame_counts frames of each training sequence
-    PairSampler(std::vector<Index> frame_counts, AnyPairPolicy policy, Options options)
+    [[gnu::cold]] PairSampler(std::vector<Index> frame_counts, AnyPairPolicy policy, Options options)
         : frame_counts_(std::move(frame_counts)),
           policy_(std::move(policy)),
           options_(options),
@@ -155,7 +156,7 @@ public:
     };
 
     /// @param frame_counts frames of each training sequence, at least K
-    CliqueSampler(std::vector<Index> frame_counts, const AnyPairPolicy& policy, Options options)
+    [[gnu::cold]] CliqueSampler(std::vector<Index> frame_counts, const AnyPairPolicy& policy, Options options)
         : frame_counts_(std::move(frame_counts)),
           options_(options),
           offsets_(detail::offsets_of(detail::pair_counts(frame_counts_, policy))) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,14 +99,19 @@ public:
     Dataset() = default;
 
     /// @throws DataError for a sequence without frames, in two splits or not of one size, and masks that do not fit
+    [[gnu::cold]]
     Dataset(DatasetDescription description, std::vector<Sequence> sequences, std::vector<Warning> warnings = {})
         : description_(std::move(description)), sequences_(std::move(sequences)), warnings_(std::move(warnings)) {
         check_names();
         if (description_.tasks.empty()) {
-            std::set<std::string> tasks;
+            auto& tasks = description_.tasks;
             for (const auto& sequence : sequences_)
-                for (const auto& entry : sequence.masks) tasks.insert(entry.first);
-            description_.tasks.assign(tasks.begin(), tasks.end());
+                for (const auto& [task, masks] : sequence.masks) {
+                    if (std::find(tasks.begin(), tasks.end(), task) != tasks.end()) continue;
+                    tasks.push_back(task);  // by name
+                    for (auto at = tasks.size() - 1; at > 0 && tasks[at] < tasks[at - 1]; --at)
+                        tasks[at].swap(tasks[at - 1]);
+                }
         }
         for (auto& sequence : sequences_) check(sequence);
     }
@@ -139,20 +143,21 @@ private:
         return SequenceView(std::move(chosen));
     }
 
-    void check_names() const {
-        std::map<std::string_view, Split> seen;
+    [[gnu::cold]] void check_names() const {
         for (const auto& sequence : sequences_) {
             require<DataError>(!sequence.name.empty(), "Dataset: a sequence has no name");
-            const auto [place, is_new] = seen.emplace(sequence.name, sequence.split);
-            if (is_new) continue;
-            if (place->second == sequence.split)
+            const auto& first = *std::find_if(sequences_.begin(), sequences_.end(), [&](const Sequence& other) {
+                return other.name == sequence.name;
+            });
+            if (&first == &sequence) continue;
+            if (first.split == sequence.split)
                 fail<DataError>("Dataset: two sequences are named \"", sequence.name, "\"");
-            fail<DataError>("Dataset: sequence \"", sequence.name, "\" is in two splits, ", name_of(place->second),
+            fail<DataError>("Dataset: sequence \"", sequence.name, "\" is in two splits, ", name_of(first.split),
                             " and ", name_of(sequence.split), "; a sequence belongs to one");
         }
     }
 
-    void check(Sequence& sequence) {
+    [[gnu::cold]] void check(Sequence& sequence) {
         const auto where = concatenate("Dataset: sequence \"", sequence.name, "\"");
         const Shape shape = shape_of(sequence.frames);
         require<DataError>(shape.size() > 0, where, " has no frames");

@@ -23,7 +23,7 @@ namespace mtdn {
 /// (px²), `length` (px) and `volume` (px³) of each frame. About 60 % of the sequences train, 20 % validate, 20 % test.
 ///
 /// @throws OptionError
-inline Dataset synthesize(const SyntheticOptions& options = {}) {
+[[gnu::cold]] inline Dataset synthesize(const SyntheticOptions& options = {}) {
     require<OptionError>(options.sequences >= 3, "synthesize: needs 3 sequences, one a split, got ", options.sequences);
     require<OptionError>(options.frames >= 2, "synthesize: needs 2 frames a sequence, got ", options.frames);
     require<OptionError>(options.size >= 32 && options.size <= 4096, "synthesize: size must lie in [32, 4096] px, got ",

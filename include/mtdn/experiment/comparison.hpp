@@ -32,7 +32,7 @@ public:
     /// @param memory bytes that features may take; 0: half of what is free
     /// @param pairs about how many will be asked; from four a frame on, heads' first convolutions are run once a frame
     ///              and slot, and what they give is kept instead of features if it fits for all frames
-    SequenceComparison(const Model& model, const Images& frames, std::size_t memory = 0, Index pairs = 0)
+    [[gnu::cold]] SequenceComparison(const Model& model, const Images& frames, std::size_t memory = 0, Index pairs = 0)
         : model_(model), own_size_{extent(frames, 1), extent(frames, 2)}, frames_(scaled(model, frames)) {
         const Shape shape = shape_of(frames_);
         const auto pixels = static_cast<std::size_t>(shape.height * shape.width) * sizeof(typename B::Scalar);
@@ -93,7 +93,7 @@ private:
     }
 
     // What the system can give without swapping, bytes.
-    static std::size_t free_memory() {
+    [[gnu::cold]] static std::size_t free_memory() {
         std::ifstream file("/proc/meminfo");
         std::string word;
         for (std::size_t kibibytes = 0; file >> word;)

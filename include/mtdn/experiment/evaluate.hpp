@@ -35,7 +35,7 @@ struct SelectionScore {
 template <class Model>
 SelectionScore selection_score(const Model& model, const SequenceView& sequences) {
     SelectionScore result;
-    std::map<std::string, Index> counted;
+    std::vector<Index> counted(model.tasks().size());
     double sum = 0;
     Index terms = 0;
     for (const Sequence& sequence : sequences) {
@@ -62,13 +62,14 @@ SelectionScore selection_score(const Model& model, const SequenceView& sequences
             if (!masks[task]) continue;
             const double f1 = macro_f1(matrices[task]);
             result.tasks[model.tasks()[task]] += f1;
-            ++counted[model.tasks()[task]];
+            ++counted[task];
             sum += f1;
             ++terms;
         }
     }
     require<DataError>(terms > 0, "selection_score: no sequence has a mask of any of the model's tasks");
-    for (auto& [task, total] : result.tasks) total /= static_cast<double>(counted[task]);
+    for (std::size_t task = 0; task < counted.size(); ++task)
+        if (counted[task] > 0) result.tasks[model.tasks()[task]] /= static_cast<double>(counted[task]);
     result.mean = sum / static_cast<double>(terms);
     return result;
 }

@@ -20,7 +20,7 @@ struct TrainResult {
 /// @throws OptionError, DataError, ShapeError for what does not fit together; Error if the loss is no longer finite
 /// @source paper §2.4
 template <class Model>
-TrainResult train(Model& model, const Dataset& data, const TrainOptions& options = {}) {
+[[gnu::cold]] TrainResult train(Model& model, const Dataset& data, const TrainOptions& options = {}) {
     Trainer<Model> trainer(model, data, options);
     trainer.run([](auto&, bool) { return true; });
     if (options.keep_best) trainer.restore_best();

@@ -16,6 +16,7 @@
 #include <mtdn/data/sampler.hpp>
 #include <mtdn/experiment/evaluate.hpp>
 #include <mtdn/experiment/train_options.hpp>
+#include <mtdn/nn/flat.hpp>
 #include <mtdn/nn/state.hpp>
 #include <mtdn/optim/adamw.hpp>
 #include <mtdn/optim/clip.hpp>
@@ -47,7 +48,7 @@ public:
 
     /// @param data training and validation sequences; scaled to `options.size`, validated at their own size
     /// @throws OptionError, DataError, ShapeError for what does not fit together
-    Trainer(Model& model, const Dataset& data, TrainOptions options)
+    [[gnu::cold]] Trainer(Model& model, const Dataset& data, TrainOptions options)
         : model_(model), options_(std::move(options)),
           training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
           sequences_(training_.train()), sampler_(make_sampler(sequences_.frame_counts(), options_)),
@@ -58,7 +59,8 @@ public:
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
         require<DataError>(!sequences_.empty(), "Trainer: the dataset has no training sequence");
         if (options_.size > 0) model_.set_size(options_.size);
-        enable_gradients(model_.parameters(), model_);
+        parameters_ = detail::parameters_of<B>(model_);
+        detail::add_gradients(model_.parameters(), parameters_);
         make_groups();
         make_losses();
     }
@@ -132,14 +134,14 @@ public:
     double current_rate() const { return options_.rate * schedule_(position_.epoch); }
 
 private:
-    static AnyBatchSampler make_sampler(const std::vector<Index>& counts, const TrainOptions& options) {
+    [[gnu::cold]] static AnyBatchSampler make_sampler(const std::vector<Index>& counts, const TrainOptions& options) {
         const AnyPairPolicy policy = pair_policy(options.pairs);
         if (options.clique > 0)
             return CliqueSampler(counts, policy, {.clique = options.clique, .batch = options.batch, .seed = options.seed});
         return PairSampler(counts, policy, {.batch = options.batch, .seed = options.seed});
     }
 
-    static AnyOptimizer<B> make_optimizer(const TrainOptions& options) {
+    [[gnu::cold]] static AnyOptimizer<B> make_optimizer(const TrainOptions& options) {
         if (options.optimizer == "sgd")
             return Sgd<B>({.momentum = options.momentum, .decay = options.weight_decay});
         require<OptionError>(options.optimizer == "adamw", "Trainer: no optimizer \"", options.optimizer,
@@ -148,7 +150,7 @@ private:
     }
 
     // Runs of neighbouring parameters that are treated alike.
-    void make_groups() {
+    [[gnu::cold]] void make_groups() {
         for (const auto& entry : model_.parameters().entries) {
             if (!entry.trainable) continue;
             const bool decays = options_.decay_norms_and_biases || entry.kind != ParameterKind::vector;
@@ -225,7 +227,7 @@ private:
         tape_.backward(loss);
         if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);
         optimizer_.step(model_.parameters().values, model_.parameters().gradients, groups_, current_rate());
-        raise_versions(model_);
+        for (const auto& [path, parameter] : parameters_) ++parameter->version;
         pass.commit();
         return value;
     }
@@ -269,7 +271,7 @@ private:
         ++position_.epoch;
     }
 
-    void report(Index epoch, double rate, bool epoch_done, double seconds) const {
+    [[gnu::cold]] void report(Index epoch, double rate, bool epoch_done, double seconds) const {
         const Index left = (options_.epochs - position_.epoch) * batches() - position_.batch;
         const double nan = std::numeric_limits<double>::quiet_NaN();
         const double each = seconds / std::max(1.0, static_cast<double>(pairs_done_));
@@ -295,6 +297,7 @@ private:
     AnySchedule schedule_;
     AnyOptimizer<B> optimizer_;
     Tape<B> tape_;
+    std::vector<detail::NamedParameter<B>> parameters_;
     std::vector<ParameterGroup> groups_;
     std::vector<AnyLoss<B>> losses_;
     std::vector<double> loss_weights_;

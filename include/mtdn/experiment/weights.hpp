@@ -96,41 +96,40 @@ struct FileNames {
 };
 
 /// Loads the tensors under `prefix` into a module, all or nothing; the file's other tensors are left over.
-template <class M>
-LoadReport load_tensors(const SafeTensors& file, const FileNames& names, M& module, const std::string& prefix) {
+inline LoadReport load_tensors(const SafeTensors& file, const FileNames& names, const std::vector<StateItem>& items,
+                               const std::string& prefix) {
     StateDictionary state;
     LoadReport report;
     std::map<std::string, bool> used;
-    visit_state(module, [&](const std::string& name, ParameterKind kind, auto& leaf) {
-        const std::string path = prefix + name;
+    for (const auto& item : items) {
+        const std::string path = prefix + item.name;
         const auto found = names.by_path.find(path);
-        if constexpr (is_counter<decltype(leaf)>) {
-            if (found == names.by_path.end()) return;
+        if (item.counter) {
+            if (found == names.by_path.end()) continue;
             StateTensor counter{{}, {}, true};
             for (const auto value : file.integers(found->second)) counter.values.push_back(static_cast<double>(value));
-            state.emplace_back(name, std::move(counter));
+            state.emplace_back(item.name, std::move(counter));
         } else {
             require<DataError>(found != names.by_path.end(), file.name(), ": the tensor ", names.describe(path),
                                " is missing");
             const auto& shape = file.at(found->second).shape;
-            const auto expected = torch_shape(kind, leaf.shape());
-            auto several = expected;
+            auto several = item.shape;
             if (several.size() == 4 && several[1] == 1 && shape.size() == 4 && reads_frames(path))
                 several[1] = shape[1];
-            require<ShapeError>(shape == expected || shape == several, file.name(), ": the tensor ",
+            require<ShapeError>(shape == item.shape || shape == several, file.name(), ": the tensor ",
                                 names.describe(path), " has shape ", written(shape), ", the model expects ",
-                                written(expected));
+                                written(item.shape));
             StateTensor tensor{shape, file.values<double>(found->second), false};
-            if (shape != expected) {
+            if (shape != item.shape) {
                 tensor = fold_input_channels(tensor);
                 report.warnings.push_back({concatenate(file.name(), ": the tensor ", names.describe(path), " takes ",
                                                        shape[1], " channels, and was folded to the model's one")});
             }
-            state.emplace_back(name, std::move(tensor));
+            state.emplace_back(item.name, std::move(tensor));
         }
         used[found->second] = true;
-    });
-    load_state(module, state, file.name());
+    }
+    load_state(items, state, file.name());
     for (const auto& tensor : file.tensors())
         if (!used.count(tensor.name)) report.unused.push_back(tensor.name);
     return report;
@@ -256,7 +255,7 @@ requires detail::has_backbone_and_tasks<M> LoadReport load_weights(const std::fi
     }
     const auto tasks = detail::tasks_in_file(file, here.tasks, odd, here.is_siamese());
     const detail::FileNames names(file, detail::published_names(here.is_siamese(), tasks));
-    LoadReport report = detail::load_tensors(file, names, model, "");
+    LoadReport report = detail::load_tensors(file, names, detail::state_items(model), "");
     report.warnings.insert(report.warnings.begin(), odd.warnings.begin(), odd.warnings.end());
     detail::warn_of_unused(file, report);
     if constexpr (requires { model.set_size(size); })
@@ -284,7 +283,7 @@ requires detail::has_backbone_and_tasks<M> LoadReport load_backbone(const std::f
     const auto stated = detail::stated_tasks(file);
     const auto tasks = stated ? *stated : detail::inferred_tasks(file, siamese);
     const detail::FileNames names(file, detail::published_names(siamese, tasks));
-    LoadReport report = detail::load_tensors(file, names, model.backbone(), "backbone.");
+    LoadReport report = detail::load_tensors(file, names, detail::state_items(model.backbone()), "backbone.");
     std::erase_if(report.unused, [&](const std::string& name) {
         const std::string place = names.published.path(name);
         return place.starts_with("heads.") || place.starts_with("outputs.");

@@ -16,6 +16,7 @@ class FocalLoss {
 public:
     /// @param class_weights one α for each class, or empty for all 1
     /// @throws OptionError if γ or the smoothing is out of range
+    [[gnu::cold]]
     explicit FocalLoss(B& backend, const FocalOptions& options = {}, std::span<const double> class_weights = {})
         : options_(options) {
         require<OptionError>(options.gamma >= 0, "FocalLoss: gamma must not be negative, got ", options.gamma);
@@ -28,7 +29,7 @@ public:
     }
 
     /// @throws ShapeError if labels or class weights do not fit the logits; DataError if a label is out of range
-    Variable<B> operator()(const Variable<B>& logits, const Tensor<B, std::uint8_t>& labels) const {
+    [[gnu::cold]] Variable<B> operator()(const Variable<B>& logits, const Tensor<B, std::uint8_t>& labels) const {
         detail::require_labels_fit("FocalLoss", logits, labels);
         require<ShapeError>(weights_.empty() || weights_.shape().channels == logits.shape().channels, "FocalLoss: ",
                             weights_.shape().channels, " class weights for ", logits.shape().channels, " classes");

@@ -29,7 +29,7 @@ public:
     }
 
     /// @throws ShapeError if the labels do not fit the logits; DataError if a label is out of range
-    Variable<B> operator()(const Variable<B>& logits, const Tensor<B, std::uint8_t>& labels) const {
+    [[gnu::cold]] Variable<B> operator()(const Variable<B>& logits, const Tensor<B, std::uint8_t>& labels) const {
         detail::require_labels_fit("TverskyLoss", logits, labels);
         using Scalar = typename B::Scalar;
         B& backend = logits.backend();

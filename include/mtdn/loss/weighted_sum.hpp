@@ -15,11 +15,11 @@ template <Backend B>
 class WeightedSum {
 public:
     /// @throws OptionError if there is no term
-    explicit WeightedSum(std::vector<std::pair<double, AnyLoss<B>>> terms) : terms_(std::move(terms)) {
+    [[gnu::cold]] explicit WeightedSum(std::vector<std::pair<double, AnyLoss<B>>> terms) : terms_(std::move(terms)) {
         require<OptionError>(!terms_.empty(), "WeightedSum: no loss to sum");
     }
 
-    Variable<B> operator()(const Variable<B>& logits, const Tensor<B, std::uint8_t>& labels) const {
+    [[gnu::cold]] Variable<B> operator()(const Variable<B>& logits, const Tensor<B, std::uint8_t>& labels) const {
         Variable<B> sum = scale(terms_.front().second(logits, labels), terms_.front().first);
         for (std::size_t i = 1; i < terms_.size(); ++i)
             sum = combine(1, sum, terms_[i].first, terms_[i].second(logits, labels));
@@ -45,7 +45,7 @@ struct LossOptions {
 ///
 /// @throws OptionError if the name is none of those listed at `LossOptions::name`
 template <Backend B>
-AnyLoss<B> make_loss(B& backend, const LossOptions& options, std::span<const double> class_weights = {}) {
+[[gnu::cold]] AnyLoss<B> make_loss(B& backend, const LossOptions& options, std::span<const double> class_weights = {}) {
     std::vector<std::pair<double, AnyLoss<B>>> terms;
     for (std::size_t begin = 0; begin <= options.name.size();) {
         const std::size_t end = std::min(options.name.find('+', begin), options.name.size());

@@ -17,7 +17,7 @@ struct BatchNormOptions {
 template <Backend B>
 class BatchNorm2d {
 public:
-    BatchNorm2d(B& backend, Index channels, const BatchNormOptions& options = {})
+    [[gnu::cold]] BatchNorm2d(B& backend, Index channels, const BatchNormOptions& options = {})
         : options_(options), weight_(backend, vector_shape(channels), ParameterKind::vector),
           bias_(backend, vector_shape(channels), ParameterKind::vector), running_(backend, channels) {
         backend.fill(weight_.value, 1);
@@ -57,7 +57,7 @@ struct FoldedConvolution {
 
 /// @param conv without a bias
 template <Backend B>
-FoldedConvolution<B> fold(const Conv2d<B>& conv, const BatchNorm2d<B>& norm) {
+[[gnu::cold]] FoldedConvolution<B> fold(const Conv2d<B>& conv, const BatchNorm2d<B>& norm) {
     const Tensor<B>& weight = conv.weight().value;
     B& backend = weight.backend();
     const Shape vector = vector_shape(weight.shape().channels);

@@ -11,6 +11,7 @@ namespace mtdn {
 template <Backend B>
 class ConvBlock {
 public:
+    [[gnu::cold]]
     ConvBlock(B& backend, Index in, Index out, Random& random, Initialiser initialiser = Initialiser::uniform)
         : conv1_(backend, {.in = in, .out = out, .bias = false, .initialiser = initialiser}, random),
           norm1_(backend, out),

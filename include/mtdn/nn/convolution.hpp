@@ -26,7 +26,7 @@ template <Backend B>
 class Conv2d {
 public:
     /// @throws OptionError if a size is out of range
-    Conv2d(B& backend, const Conv2dOptions& options, Random& random)
+    [[gnu::cold]] Conv2d(B& backend, const Conv2dOptions& options, Random& random)
         : options_(options), weight_(backend, {options.kernel, options.kernel, options.in, options.out},
                                      ParameterKind::convolution) {
         require<OptionError>(options.in > 0 && options.out > 0 && options.kernel > 0 && options.stride > 0 &&
@@ -70,6 +70,7 @@ private:
 template <Backend B>
 class ConvTranspose2d {
 public:
+    [[gnu::cold]]
     ConvTranspose2d(B& backend, Index in, Index out, Random& random, Initialiser initialiser = Initialiser::uniform)
         : weight_(backend, {2, 2, in, out}, ParameterKind::transposed_convolution),
           bias_(backend, vector_shape(out), ParameterKind::vector) {

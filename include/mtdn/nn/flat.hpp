@@ -32,41 +32,55 @@ struct FlatParameters {
     }
 };
 
-/// Moves a module's parameters into one flat buffer, of which they are views from then on.
-template <Backend B, class M>
-FlatParameters<B> flatten(B& backend, M& module) {
+namespace detail {
+
+template <Backend B>
+[[gnu::cold]] FlatParameters<B> flattened(B& backend, const std::vector<NamedParameter<B>>& list) {
     FlatParameters<B> flat;
     Index total = 0;
-    visit_parameters(module, [&](const std::string& name, const Parameter<B>& p) {
-        const Index size = p.value.shape().size();
-        flat.entries.push_back({name, total, size, p.kind, p.trainable});
+    for (const auto& [path, p] : list) {
+        const Index size = p->value.shape().size();
+        flat.entries.push_back({path, total, size, p->kind, p->trainable});
         total += (size + 15) / 16 * 16;
-    });
+    }
     flat.values = Tensor<B>(backend, vector_shape(total));
     backend.fill(flat.values, 0);
     std::size_t i = 0;
-    visit_parameters(module, [&](const std::string&, Parameter<B>& p) {
-        const Tensor<B> place = flat.values.piece(flat.entries[i++].offset, p.value.shape());
-        backend.copy(p.value, place);
-        p.value = place;
-        p.gradient = {};
-    });
+    for (const auto& [path, p] : list) {
+        const Tensor<B> place = flat.values.piece(flat.entries[i++].offset, p->value.shape());
+        backend.copy(p->value, place);
+        p->value = place;
+        p->gradient = {};
+    }
     return flat;
 }
 
-/// Gives every parameter of a flattened module a gradient, all zero. Does nothing to gradients that are there.
-template <Backend B, class M>
-void enable_gradients(FlatParameters<B>& flat, M& module) {
+template <Backend B>
+[[gnu::cold]] void add_gradients(FlatParameters<B>& flat, const std::vector<NamedParameter<B>>& list) {
     if (flat.gradients.empty()) {
         flat.gradients = Tensor<B>(flat.values.backend(), flat.values.shape());
         flat.values.backend().fill(flat.gradients, 0);
     }
     std::size_t i = 0;
-    visit_parameters(module, [&](const std::string&, Parameter<B>& p) {
+    for (const auto& [path, p] : list) {
         auto& entry = flat.entries[i++];
-        entry.trainable = p.trainable;
-        p.gradient = flat.gradients.piece(entry.offset, p.value.shape());
-    });
+        entry.trainable = p->trainable;
+        p->gradient = flat.gradients.piece(entry.offset, p->value.shape());
+    }
+}
+
+}  // namespace detail
+
+/// Moves a module's parameters into one flat buffer, of which they are views from then on.
+template <Backend B, class M>
+FlatParameters<B> flatten(B& backend, M& module) {
+    return detail::flattened(backend, detail::parameters_of<B>(module));
+}
+
+/// Gives every parameter of a flattened module a gradient, all zero. Does nothing to gradients that are there.
+template <Backend B, class M>
+void enable_gradients(FlatParameters<B>& flat, M& module) {
+    detail::add_gradients(flat, detail::parameters_of<B>(module));
 }
 
 }  // namespace mtdn

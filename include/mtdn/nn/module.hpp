@@ -29,11 +29,7 @@ struct NullVisitor {
     void operator()(std::string_view, T&) const {}
 };
 
-/// Stands for a path that nobody asks for.
-struct NoPath {};
-
-inline NoPath below(NoPath, std::string_view) { return {}; }
-inline std::string below(const std::string& path, std::string_view name) {
+[[gnu::cold]] inline std::string below(const std::string& path, std::string_view name) {
     return path.empty() || name.empty() ? path + std::string(name) : path + "." + std::string(name);
 }
 
@@ -55,8 +51,8 @@ concept Module = std::movable<M> && detail::names_its_parts<M>;
 
 /// Calls `leaf(path, parameter or running statistics)` for everything inside a module, depth first; names on the way
 /// are joined by dots.
-template <class M, class Path, class Leaf>
-void visit_leaves(M& module, const Path& path, Leaf&& leaf) {
+template <class M, class Leaf>
+void visit_leaves(M& module, const std::string& path, Leaf&& leaf) {
     using Type = std::remove_const_t<M>;
     if constexpr (detail::is_parameter<Type> || detail::is_running_statistics<Type>) {
         leaf(path, module);
@@ -84,13 +80,33 @@ void visit_parameters(M& module, Function&& function) {
     });
 }
 
-/// Notes that the values of a module's parameters have changed.
-template <class M>
-void raise_versions(M& module) {
-    visit_leaves(module, detail::NoPath{}, [](detail::NoPath, auto& leaf) {
-        if constexpr (detail::is_parameter<std::remove_reference_t<decltype(leaf)>>) ++leaf.version;
-    });
+namespace detail {
+
+/// A parameter of a module under its path.
+template <Backend B>
+struct NamedParameter {
+    std::string path;
+    Parameter<B>* parameter;
+};
+
+/// What puts a module's parameters into a list: the one visitor for all that is done with them.
+template <Backend B>
+struct ParameterCollector {
+    std::vector<NamedParameter<B>>& list;
+
+    void operator()(const std::string& path, Parameter<B>& parameter) const { list.push_back({path, &parameter}); }
+    void operator()(const std::string&, RunningStatistics<B>&) const {}
+};
+
+/// All parameters of a module; valid while its parts stay where they are.
+template <Backend B, class M>
+[[gnu::cold]] std::vector<NamedParameter<B>> parameters_of(M& module) {
+    std::vector<NamedParameter<B>> list;
+    visit_leaves(module, "", ParameterCollector<B>{list});
+    return list;
 }
+
+}  // namespace detail
 
 /// Number of a module's parameters.
 template <class M>

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +23,7 @@ using StateDictionary = std::vector<std::pair<std::string, StateTensor>>;
 
 namespace detail {
 
-inline std::vector<Index> torch_shape(ParameterKind kind, const Shape& s) {
+[[gnu::cold]] inline std::vector<Index> torch_shape(ParameterKind kind, const Shape& s) {
     if (kind == ParameterKind::vector) return {s.channels};
     if (kind == ParameterKind::convolution) return {s.channels, s.width, s.frames, s.height};
     return {s.width, s.channels, s.frames, s.height};
@@ -67,28 +66,104 @@ void import_tensor(ParameterKind kind, const StateTensor& state, const Tensor<B>
     upload(std::span<const typename B::Scalar>(values), tensor);
 }
 
-// Calls item(name, kind, tensor) for tensors and item(name, counter) for counters.
-template <class M, class Item>
-void visit_state(M& module, Item&& item) {
-    visit_leaves(module, "", [&](const std::string& path, auto& leaf) {
-        if constexpr (is_parameter<std::remove_const_t<std::remove_reference_t<decltype(leaf)>>>) {
-            item(path, leaf.kind, leaf.value);
-        } else {
-            const std::string prefix = path.empty() ? "" : path + ".";
-            item(prefix + "running_mean", ParameterKind::vector, leaf.mean);
-            item(prefix + "running_var", ParameterKind::vector, leaf.variance);
-            item(prefix + "num_batches_tracked", ParameterKind::vector, leaf.batches);
-        }
-    });
+/// One tensor or counter of a module's state, of any backend.
+struct StateItem {
+    std::string name;
+    ParameterKind kind;
+    std::vector<Index> shape;  ///< PyTorch's
+    bool counter;
+    void* place;               ///< the tensor or counter itself
+    std::uint64_t* version;    ///< of the parameter that it is, or null
+    StateTensor (*save)(const StateItem&);
+    void (*load)(const StateItem&, const StateTensor*);  ///< a counter may have none
+};
+
+template <Backend B>
+StateTensor save_tensor(const StateItem& item) {
+    return export_tensor(item.kind, *static_cast<const Tensor<B>*>(item.place));
+}
+template <Backend B>
+void load_tensor(const StateItem& item, const StateTensor* state) {
+    import_tensor(item.kind, *state, *static_cast<const Tensor<B>*>(item.place));
+    if (item.version) ++*item.version;
 }
 
-template <class T>
-inline constexpr bool is_counter = requires(const T& t) { t.get(); };
+inline StateTensor save_counter(const StateItem& item) {
+    return {{}, {static_cast<double>(*static_cast<const std::int64_t*>(item.place))}, true};
+}
+inline void load_counter(const StateItem& item, const StateTensor* state) {
+    *static_cast<std::int64_t*>(item.place) =
+        state && !state->values.empty() ? static_cast<std::int64_t>(state->values.front()) : 0;
+}
 
-inline std::string written(const std::vector<Index>& shape) {
+/// What puts a module's state into a list: the one visitor for all that is done with it.
+struct StateCollector {
+    std::vector<StateItem>& items;
+
+    template <Backend B>
+    [[gnu::cold]] void operator()(const std::string& path, Parameter<B>& p) const {
+        add(path, p.kind, p.value, &p.version);
+    }
+    template <Backend B>
+    [[gnu::cold]] void operator()(const std::string& path, RunningStatistics<B>& statistics) const {
+        const std::string prefix = path.empty() ? "" : path + ".";
+        add(prefix + "running_mean", ParameterKind::vector, statistics.mean, nullptr);
+        add(prefix + "running_var", ParameterKind::vector, statistics.variance, nullptr);
+        items.push_back({prefix + "num_batches_tracked", ParameterKind::vector, {}, true, statistics.batches.get(),
+                         nullptr, save_counter, load_counter});
+    }
+
+private:
+    template <Backend B>
+    void add(const std::string& name, ParameterKind kind, Tensor<B>& tensor, std::uint64_t* version) const {
+        items.push_back({name, kind, torch_shape(kind, tensor.shape()), false, &tensor, version, save_tensor<B>,
+                         load_tensor<B>});
+    }
+};
+
+/// All state of a module, in the order of the visit; valid while its parts stay where they are.
+template <class M>
+std::vector<StateItem> state_items(M& module) {
+    std::vector<StateItem> items;
+    visit_leaves(module, "", StateCollector{items});
+    return items;
+}
+
+[[gnu::cold]] inline StateDictionary save_state(const std::vector<StateItem>& items) {
+    StateDictionary state;
+    for (const auto& item : items) state.emplace_back(item.name, item.save(item));
+    return state;
+}
+
+[[gnu::cold]] inline std::string written(const std::vector<Index>& shape) {
     std::string text = "(";
     for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
     return text + ")";
+}
+
+[[gnu::cold]]
+inline std::vector<std::string> load_state(const std::vector<StateItem>& items, const StateDictionary& state,
+                                           const std::string& source) {
+    std::vector<const StateTensor*> tensors;
+    for (const auto& item : items) {
+        const auto found = std::find_if(state.begin(), state.end(),
+                                        [&](const auto& entry) { return entry.first == item.name; });
+        const StateTensor* tensor = found == state.end() ? nullptr : &found->second;
+        tensors.push_back(tensor);
+        if (item.counter) continue;
+        require<DataError>(tensor, source, ": tensor \"", item.name, "\" is missing");
+        require<ShapeError>(tensor->shape == item.shape, source, ": tensor \"", item.name, "\" has shape ",
+                            written(tensor->shape), ", the model expects ", written(item.shape));
+        require<DataError>(std::all_of(tensor->values.begin(), tensor->values.end(),
+                                       [](double value) { return std::isfinite(value); }),
+                           source, ": tensor \"", item.name, "\" holds NaN or infinity");
+    }
+    for (std::size_t i = 0; i < items.size(); ++i) items[i].load(items[i], tensors[i]);
+    std::vector<std::string> unused;
+    for (const auto& [name, tensor] : state)
+        if (std::none_of(items.begin(), items.end(), [&n = name](const StateItem& item) { return item.name == n; }))
+            unused.push_back(name);
+    return unused;
 }
 
 }  // namespace detail
@@ -96,14 +171,7 @@ inline std::string written(const std::vector<Index>& shape) {
 /// All parameters and running statistics of a module, under their visit paths.
 template <class M>
 StateDictionary state_of(const M& module) {
-    StateDictionary state;
-    detail::visit_state(module, [&](const std::string& name, ParameterKind kind, const auto& leaf) {
-        if constexpr (detail::is_counter<decltype(leaf)>)
-            state.emplace_back(name, StateTensor{{}, {static_cast<double>(*leaf)}, true});
-        else
-            state.emplace_back(name, detail::export_tensor(kind, leaf));
-    });
-    return state;
+    return detail::save_state(detail::state_items(const_cast<M&>(module)));  // which are only read
 }
 
 /// Loads a state dictionary into a module, all or nothing.
@@ -113,38 +181,7 @@ StateDictionary state_of(const M& module) {
 /// @throws ShapeError if a tensor has another shape; DataError if one is missing, or holds NaN or infinity
 template <class M>
 std::vector<std::string> load_state(M& module, const StateDictionary& state, const std::string& source) {
-    std::map<std::string, const StateTensor*> by_name;
-    for (const auto& entry : state) by_name[entry.first] = &entry.second;
-    const auto find = [&](const std::string& name) {
-        const auto found = by_name.find(name);
-        return found == by_name.end() ? nullptr : found->second;
-    };
-    std::map<std::string, bool> used;
-    detail::visit_state(module, [&](const std::string& name, ParameterKind kind, auto& leaf) {
-        const StateTensor* tensor = find(name);
-        used[name] = true;
-        if constexpr (!detail::is_counter<decltype(leaf)>) {
-            require<DataError>(tensor, source, ": tensor \"", name, "\" is missing");
-            const auto expected = detail::torch_shape(kind, leaf.shape());
-            require<ShapeError>(tensor->shape == expected, source, ": tensor \"", name, "\" has shape ",
-                                detail::written(tensor->shape), ", the model expects ", detail::written(expected));
-            require<DataError>(std::all_of(tensor->values.begin(), tensor->values.end(),
-                                           [](double value) { return std::isfinite(value); }),
-                               source, ": tensor \"", name, "\" holds NaN or infinity");
-        }
-    });
-    detail::visit_state(module, [&](const std::string& name, ParameterKind kind, auto& leaf) {
-        const StateTensor* tensor = find(name);
-        if constexpr (detail::is_counter<decltype(leaf)>)
-            *leaf = tensor && !tensor->values.empty() ? static_cast<std::int64_t>(tensor->values.front()) : 0;
-        else
-            detail::import_tensor(kind, *tensor, leaf);
-    });
-    raise_versions(module);
-    std::vector<std::string> unused;
-    for (const auto& entry : state)
-        if (!used.count(entry.first)) unused.push_back(entry.first);
-    return unused;
+    return detail::load_state(detail::state_items(module), state, source);
 }
 
 }  // namespace mtdn

@@ -23,6 +23,7 @@ public:
     }
 
     /// Changes `values` by one step.
+    [[gnu::cold]]
     void step(const Tensor<B>& values, const Tensor<B>& gradients, std::span<const ParameterGroup> groups, double rate) {
         prepare(values);
         ++step_;

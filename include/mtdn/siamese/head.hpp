@@ -59,7 +59,7 @@ public:
     /// @param fused     channels of the fused features
     /// @param features  channels of one frame's features, for the published widths
     /// @throws OptionError if a width is not positive
-    ConvHead(B& backend, Index fused, Index features, const HeadOptions& options, Random& random) {
+    [[gnu::cold]] ConvHead(B& backend, Index fused, Index features, const HeadOptions& options, Random& random) {
         std::vector<Index> widths = options.widths;
         if (widths.empty()) widths = {2 * features, features, std::max<Index>(1, features / 2), 3};
         Index in = fused, place = 0;

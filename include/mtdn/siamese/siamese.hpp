@@ -23,6 +23,7 @@ namespace detail {
 /// The backbone's features of frames of any size: the last row and column are repeated up to the backbone's multiple,
 /// and the features cropped back.
 template <class Backbone, Backend B>
+[[gnu::cold]]
 Variable<B> features_of(const char* model, const Backbone& backbone, const Variable<B>& frames, Pass<B>& pass) {
     const Shape s = frames.shape();
     const Index multiple = backbone.size_multiple();
@@ -68,7 +69,7 @@ public:
     /// With heads made by `factory(backend, task, fused channels, feature channels)`.
     template <class Factory>
         requires std::invocable<Factory&, B&, const std::string&, Index, Index>
-    Siamese(Backbone backbone, Fusion fusion, std::vector<std::string> tasks, Factory factory)
+    [[gnu::cold]] Siamese(Backbone backbone, Fusion fusion, std::vector<std::string> tasks, Factory factory)
         : backbone_(std::move(backbone)), fusion_(std::move(fusion)), tasks_(std::move(tasks)) {
         require<OptionError>(!tasks_.empty(), "Siamese: no task");
         B& b = backend_value(backbone_);
@@ -93,6 +94,7 @@ public:
     ///
     /// @shape features (N, H, W, f) → for each task (number of pairs, H, W, classes)
     /// @throws ShapeError if an index is out of range; OptionError if `always` is asked of what cannot be split
+    [[gnu::cold]]
     InlineVector<Variable<B>, 4> compare(const Variable<B>& features, std::span<const Pair> pairs, Pass<B>& pass,
                                          HeadSplit split = HeadSplit::automatic) const {
         if (split == HeadSplit::always || (split == HeadSplit::automatic && splitting_pays(pairs)))
@@ -173,7 +175,7 @@ public:
 
 private:
     // In units of a convolution of one frame's features: at most three quarters of what it takes pair by pair.
-    bool splitting_pays(std::span<const Pair> pairs) const {
+    [[gnu::cold]] bool splitting_pays(std::span<const Pair> pairs) const {
         if (pairs.size() < 2 || !splits()) return false;
         const Index features = backbone_.feature_channels();
         const bool together = detail::slots_of<B>(fusion_, features)->together();
@@ -186,6 +188,7 @@ private:
         return 4 * features * (queries.count() + partners.count()) <= 3 * whole;
     }
 
+    [[gnu::cold]]
     InlineVector<Variable<B>, 4> compare_split(const Variable<B>& features, std::span<const Pair> pairs,
                                                Pass<B>& pass) const {
         detail::NamedFrames queries, partners;
@@ -206,7 +209,7 @@ private:
                              partners.places, pass);
     }
 
-    SlotMaps<B> slot_maps(const Variable<B>& query, const Variable<B>& partner, Pass<B>& pass) const {
+    [[gnu::cold]] SlotMaps<B> slot_maps(const Variable<B>& query, const Variable<B>& partner, Pass<B>& pass) const {
         require<OptionError>(splits(), "Siamese: heads' first convolutions cannot be run once a frame: the feature ",
                              "fusion \"", fusion_.name(),
                              "\" is not linear, or a head does not name a first convolution without bias");
@@ -224,6 +227,7 @@ private:
         return result;
     }
 
+    [[gnu::cold]]
     InlineVector<Variable<B>, 4> compare_slots(const SlotMaps<B>& maps, std::span<const Index> queries,
                                                std::span<const Index> partners, Pass<B>& pass) const {
         require<OptionError>(splits() && maps.maps.size() == heads_.size() * maps.per_task,

@@ -18,7 +18,7 @@ public:
     static_assert(EncoderDecoder<Backbone, B>);
 
     /// @throws OptionError if there is no task or a name is there twice
-    SingleFrame(Backbone backbone, std::vector<std::string> tasks, Random& random)
+    [[gnu::cold]] SingleFrame(Backbone backbone, std::vector<std::string> tasks, Random& random)
         : backbone_(std::move(backbone)), tasks_(std::move(tasks)) {
         require<OptionError>(!tasks_.empty(), "SingleFrame: no task");
         B& b = backend_value(backbone_);

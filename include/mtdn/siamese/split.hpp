@@ -47,6 +47,7 @@ bool folds(const Pass<B>& pass) {
 
 /// What a first layer's convolution makes of frames in one slot, without the slot's factor.
 template <Backend B>
+[[gnu::cold]]
 Variable<B> slot_map(const FirstLayer<B>& layer, const FusedSlot& slot, const Variable<B>& frames,
                      const Pass<B>& pass) {
     const auto& conv = layer.convolution;
@@ -58,6 +59,7 @@ Variable<B> slot_map(const FirstLayer<B>& layer, const FusedSlot& slot, const Va
 
 /// A first layer's result for pairs of frames of two slot maps.
 template <Backend B>
+[[gnu::cold]]
 Variable<B> combine_slots(const FirstLayer<B>& layer, const FusedSlots& slots, const Variable<B>& query,
                           std::span<const Index> queries, const Variable<B>& partner, std::span<const Index> partners,
                           Pass<B>& pass) {

@@ -17,7 +17,7 @@ class CentreLine {
 public:
     /// @param length extent in px
     /// @param bend   largest sideways swing in px
-    CentreLine(double x, double y, double angle, double length, double bend, Random& random)
+    [[gnu::cold]] CentreLine(double x, double y, double angle, double length, double bend, Random& random)
         : x_(x), y_(y), cos_(std::cos(angle)), sin_(std::sin(angle)), length_(length) {
         for (std::size_t i = 0; i < waves_.size(); ++i) {
             waves_[i].number = std::numbers::pi * random.uniform(0.6, 1.2) * static_cast<double>(i + 1) / length;
@@ -41,7 +41,7 @@ public:
     };
 
     /// Where a pixel lies; only roughly if it is farther than `near` from the line.
-    Place locate(double px, double py, double near) const {
+    [[gnu::noinline]] Place locate(double px, double py, double near) const {
         const double dx = px - x_, dy = py - y_;
         const double u = cos_ * dx + sin_ * dy, v = -sin_ * dx + cos_ * dy;
         double x = u;
@@ -56,7 +56,7 @@ public:
     }
 
     /// The pixel at an arc length.
-    std::array<double, 2> point(double along) const {
+    [[gnu::cold]] std::array<double, 2> point(double along) const {
         double low = -length_, high = 2 * length_;
         for (int i = 0; i < 40; ++i) (arc_at((low + high) / 2) < along ? low : high) = (low + high) / 2;
         const double y = swing(low) - offset_;

@@ -17,7 +17,7 @@ namespace mtdn::detail {
 /// Everything about one synthetic sequence that does not change from frame to frame.
 class FilamentScene {
 public:
-    FilamentScene(const SyntheticOptions& options, Index number)
+    [[gnu::cold]] FilamentScene(const SyntheticOptions& options, Index number)
         : options_(options),
           number_(number),
           unit_(static_cast<double>(options.size) / 128),
@@ -57,6 +57,7 @@ public:
     }
 
     /// Draws one frame with its masks, each (size, size).
+    [[gnu::noinline]]
     void draw(double progress, Index frame, float* pixels, std::uint8_t* outer_mask, std::uint8_t* core_mask) const {
         const Tube now = tube(progress);
         const double swing = std::sin(5 * progress + shake_) - std::sin(shake_);
@@ -101,7 +102,7 @@ private:
     };
 
     /// The fixed end lies near one side, the free end is somewhere opposite, and the whole tube stays in the frame.
-    CentreLine draw_line() {
+    [[gnu::cold]] CentreLine draw_line() {
         const double side = static_cast<double>(options_.size);
         const double angle = random_.uniform(0, 2 * std::numbers::pi);
         const double length = random_.uniform(0.52, 0.66) * side;
@@ -111,7 +112,7 @@ private:
         return CentreLine(x, y, angle, length, random_.uniform(0.02, 0.05) * side, random_);
     }
 
-    void place_distractors(double side) {
+    [[gnu::cold]] void place_distractors(double side) {
         // The other filament is solid, thin, and runs from border to border on one side of the tube.
         const double flank = random_.chance(0.5) ? 1 : -1;
         const double gap = flank * (outer_ + unit_ * random_.uniform(8, 16));
@@ -184,7 +185,7 @@ private:
     }
 
     /// Gaussian of a small standard deviation, edges repeated.
-    void soften(std::vector<double>& values, double sigma) const {
+    [[gnu::noinline]] void soften(std::vector<double>& values, double sigma) const {
         const Index n = options_.size, radius = static_cast<Index>(std::ceil(3 * sigma));
         std::vector<double> weights;
         double sum = 0;
