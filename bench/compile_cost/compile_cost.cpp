@@ -1,5 +1,6 @@
 // Prints what a compiler spends on each public header, on the umbrellas, on a unit that trains the reference model, and
-// on libtorch's header. Compilers other than the project's: compile_cost COMPILER.
+// on libtorch's header, and how many templates clang instantiates there. Compilers other than the project's:
+// compile_cost COMPILER.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -9,6 +10,8 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,7 @@ struct Cost {
     double seconds = 0;
     double mebibytes = 0;
     bool compiled = false;
+    long instantiations = 0;  ///< 0: not counted
 };
 
 /// The better of two runs: wall time, and the most memory that one of the compiler's processes held.
@@ -43,24 +47,44 @@ Cost measure(const std::string& what, const std::string& command) {
     return best;
 }
 
-void print(const Cost& cost) {
-    if (cost.compiled) {
-        std::printf("%9.2f %7.0f  %s\n", cost.seconds, cost.mebibytes, cost.what.c_str());
-    } else {
-        std::printf("        -       -  %s (does not compile)\n", cost.what.c_str());
+/// Class and function templates that clang instantiates in a unit, by its trace; 0 if it does not say.
+long count_instantiations(const std::string& unit) {
+    if (std::string(CLANG).empty()) return 0;
+    const auto output = std::filesystem::temp_directory_path() / ("compile_cost_" + std::to_string(getpid()));
+    const std::string command = CLANG " -c -emit-llvm -Xclang -disable-llvm-passes -ftime-trace "
+                                "-ftime-trace-granularity=0 -o " + output.string() + ".bc " FLAGS + unit;
+    long count = 0;
+    if (std::system(command.c_str()) == 0) {
+        std::ifstream file(output.string() + ".json");
+        const std::string trace{std::istreambuf_iterator<char>(file), {}};
+        for (const std::string event : {"\"name\":\"InstantiateClass\"", "\"name\":\"InstantiateFunction\""})
+            for (auto at = trace.find(event); at != std::string::npos; at = trace.find(event, at + 1)) ++count;
     }
+    for (const char* ending : {".bc", ".json"}) std::filesystem::remove(output.string() + ending);
+    return count;
+}
+
+void print(const Cost& cost) {
+    if (cost.compiled) std::printf("%9.2f %7.0f ", cost.seconds, cost.mebibytes);
+    else std::printf("        -       - ");
+    if (cost.instantiations) std::printf("%14ld", cost.instantiations);
+    else std::printf("             -");
+    std::printf("  %s%s\n", cost.what.c_str(), cost.compiled ? "" : " (does not compile)");
     std::fflush(stdout);
 }
 
-std::string include_alone(const std::string& header) {
-    return " -c -o /dev/null -include " + header + " -x c++ /dev/null";
+std::string alone(const std::string& header) { return " -include " + header + " -x c++ /dev/null"; }
+
+Cost measure_ours(const std::string& what, const std::string& compiler, const std::string& unit) {
+    Cost cost = measure(what, compiler + " -c -o /dev/null " FLAGS + unit);
+    cost.instantiations = count_instantiations(unit);
+    return cost;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string compiler = argc > 1 ? argv[1] : COMPILER;
-    const std::string ours = compiler + " " FLAGS, torch = compiler + " " TORCH_FLAGS;
     std::vector<std::string> headers;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(INCLUDE)) {
         const auto header = entry.path().lexically_relative(INCLUDE).string();
@@ -69,20 +93,19 @@ int main(int argc, char** argv) {
     }
     std::sort(headers.begin(), headers.end());
 
-    std::printf("%s\n  seconds     MiB  what\n", compiler.c_str());
-    for (const std::string umbrella : {"mtdn/mtdn.hpp", "mtdn/io.hpp"}) {
-        print(measure("#include <" + umbrella + "> alone", ours + include_alone(umbrella)));
-    }
-    print(measure("a unit that trains the reference model, -O3 -march=native",
-                  ours + " -O3 -march=native -c -o /dev/null " TRAIN));
-    if (std::string(TORCH_FLAGS).empty()) {
-        std::printf("        -       -  #include <torch/torch.h> alone (not found)\n");
-    } else {
-        print(measure("#include <torch/torch.h> alone", torch + include_alone("torch/torch.h")));
-    }
+    std::printf("%s\n  seconds     MiB instantiations  what\n", compiler.c_str());
+    for (const std::string umbrella : {"mtdn/mtdn.hpp", "mtdn/io.hpp"})
+        print(measure_ours("#include <" + umbrella + "> alone", compiler, alone(umbrella)));
+    print(measure_ours("a unit that trains the reference model, -O3 -march=native", compiler,
+                       " -O3 -march=native " TRAIN));
+    if (std::string(TORCH_FLAGS).empty())
+        std::printf("        -       -              -  #include <torch/torch.h> alone (not found)\n");
+    else
+        print(measure("#include <torch/torch.h> alone",
+                      compiler + " -c -o /dev/null " TORCH_FLAGS + alone("torch/torch.h")));
     std::printf("each header alone, slowest first:\n");
     std::vector<Cost> costs;
-    for (const auto& header : headers) costs.push_back(measure(header, ours + include_alone(header)));
+    for (const auto& header : headers) costs.push_back(measure_ours(header, compiler, alone(header)));
     std::stable_sort(costs.begin(), costs.end(), [](const Cost& a, const Cost& b) { return a.seconds > b.seconds; });
     for (const auto& cost : costs) print(cost);
 }
