@@ -159,8 +159,9 @@ struct Weights {
 template <class I, int Vectors>
 inline constexpr int most_rows = Vectors == 2 ? I::pixels : std::max(I::pixels, 8);
 
-/// Rows of the next register block of `count` ones: nearly equal blocks, none above `most`; above 6, even ones.
+/// Rows of the next register block of `count` ones: full blocks, and at the end nearly equal ones; above 6, even ones.
 constexpr Index next_rows(Index count, Index most) {
+    if (count > 2 * most) return most;
     const Index rows = ceil_div(count, ceil_div(count, most));
     if (rows <= 6 || rows % 2 == 0) return rows;
     return rows < most && rows < count ? rows + 1 : rows - 1;

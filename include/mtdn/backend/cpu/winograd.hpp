@@ -3,6 +3,7 @@
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/packing.hpp>
 #include <mtdn/backend/cpu/simd.hpp>
+#include <mtdn/backend/cpu/workspace.hpp>
 
 /// Winograd's F(4×4, 3×3): the 4×4 outputs of a 3×3 correlation that one 6×6 patch of its input gives, by 36 products
 /// instead of 144. With w the window, x the patch and ⊙ the product of elements,
@@ -123,6 +124,8 @@ struct Tiles {
     Index rows() const { return ceil_div(height, tile); }
     Index columns() const { return ceil_div(width, tile); }
     Index count() const { return frames * rows() * columns(); }
+    /// Row of tile i, counted over all frames.
+    Index line(Index i) const { return i / columns(); }
 
     struct Place {
         Index frame, row, column;  ///< of the first output
@@ -132,7 +135,7 @@ struct Tiles {
     }
 };
 
-/// Values of some tiles at the 36 positions: [position][tile][channel]. Channels are filled up to whole vectors, and
+/// Values of some tiles at the 36 positions, or at six of them: [position][tile][channel]. Channels are filled up to whole vectors, and
 /// positions are a cache line further apart than they need be, or all of them would fall into one set of the cache.
 template <class I>
 struct Transformed {
@@ -142,94 +145,163 @@ struct Transformed {
 
     static Index padded(Index channels) { return ceil_div(channels, I::floats) * I::floats; }
     static Index step(Index tiles, Index channels) { return tiles * padded(channels) + 16; }
-    static Index floats(Index tiles, Index channels) { return positions * step(tiles, channels); }
+    static Index floats(Index tiles, Index channels, Index some = positions) { return some * step(tiles, channels); }
 
     Transformed(Index tiles_, Index channels_, float* data_)
         : tiles(tiles_), channels(padded(channels_)), data(data_) {}
     Index step() const { return tiles * channels + 16; }
     float* at(Index position, Index i) const { return data + position * step() + i * channels; }
-    /// The same from tile `i` on.
-    Transformed from(Index i) const {
-        Transformed rest = *this;
-        rest.data += i * channels;
-        return rest;
-    }
 };
 
-/// Transforms squares of an operand's images, `Line::in` pixels a side, all channels.
+/// Transforms the patches around a run of tiles in two passes: first the columns of all of them, which neighbours share;
+/// then, for one of the six lines that this gives at a time, the rows. What lies outside of the images is zero.
 template <class I, class Line>
-class SquareTransform {
+class PatchTransform {
 public:
-    explicit SquareTransform(const CpuOperand<I>& x) : x_(x), shape_(x.shape()) {
+    PatchTransform(const CpuOperand<I>& x, const Tiles& tiles, Index padding)
+        : x_(x), shape_(x.shape()), tiles_(tiles), padding_(padding),
+          channels_(Transformed<I>::padded(shape_.channels)) {
         x.for_channels(0, shape_.channels, [&](const auto& part, Index, Index count, Index) {
             in_place_ = in_place_ && count % I::floats == 0 && (!part.pending() || part.activation == Activation::relu);
         });
     }
 
-    /// Square whose first pixel is (row, column), which may lie outside, where all is zero, to tile i. `edge` has room
-    /// for one square.
-    void operator()(Index frame, Index row, Index column, const Transformed<I>& to, Index i, float* edge) const {
-        const bool inside = row >= 0 && column >= 0 && row + side <= shape_.height && column + side <= shape_.width;
-        if (!inside || !in_place_) {
-            gather(frame, row, column, to.channels, edge);
-            return transform_channels(edge, side * to.channels, to.channels, to.channels, to.at(0, i), to.step(),
-                                      [](Index, Vector<I>&) {});
+    /// What the first pass leaves of a run: [line][column][channel].
+    struct Columns {
+        Range run{};
+        float* data = nullptr;
+        Index step = 0;  ///< from one line to the next
+    };
+    /// Floats that the first pass takes for `count` tiles.
+    Index floats(Index count) const {
+        const Index strips = (count - 1) / tiles_.columns() + 2;
+        return Line::out * ((tile * count + shared * strips) * channels_ + 16) + side * some * channels_;
+    }
+
+    /// First pass of the tiles `run`; `data` has room for `floats(run.size())`.
+    Columns columns(Range run, float* data) const {
+        const Index strips = tiles_.line(run.last - 1) - tiles_.line(run.first) + 1;
+        const Columns to{run, data, (tile * run.size() + shared * strips) * channels_ + 16};
+        float* edge = data + Line::out * to.step;
+        for (Index i = run.first; i < run.last;) {
+            const Index end = std::min(run.last, (tiles_.line(i) + 1) * tiles_.columns());
+            const auto [frame, row, column] = tiles_[i];
+            const Index count = tile * (end - i) + shared;
+            transform_strip(frame, row - padding_, column - padding_, count, data, to.step, edge);
+            data += count * channels_;
+            i = end;
         }
-        x_.for_channels(0, shape_.channels, [&](const auto& part, Index, Index count, Index offset) {
-            const float* from = part.x.at(frame, row, column);
-            const Index row_step = shape_.width * part.x.stride;
-            // What the square to the right does not share with this one.
-            for (Index r = 0; r < side; ++r)
-                for (Index s = side; s < side + tile; ++s)
-                    for (Index c = 0; c < count; c += 16) __builtin_prefetch(from + r * row_step + s * part.x.stride + c);
-            float* into = to.at(0, i) + offset;
-            if (!part.pending())
-                return transform_channels(from, row_step, part.x.stride, count, into, to.step(),
-                                          [](Index, Vector<I>&) {});
-            const float* scale = part.scale.pixel(part.group(frame));
-            const float* shift = part.shift.pixel(part.group(frame));
-            transform_channels(from, row_step, part.x.stride, count, into, to.step(),
-                               [=](Index c, Vector<I>& v) MTDN_ALWAYS_INLINE {
-                                   Vector<I> factor, term;
-                                   load(scale + c, factor);
-                                   load(shift + c, term);
-                                   v = factor * v + term;
-                                   Activate<I, Activation::relu>::value(v);
-                               });
-        });
+        return to;
+    }
+
+    /// Second pass of one line and some tiles of the run: six positions of `to` from `position` and tile `first` on.
+    void rows(const Columns& from, Index line, Range tiles, const Transformed<I>& to, Index position, Index first) const {
+        const Index above = tiles_.line(tiles.first) - tiles_.line(from.run.first), step = to.step();
+        const float* x = from.data + line * from.step + (tile * (tiles.first - from.run.first) + shared * above) * channels_;
+        Index left = (tiles_.line(tiles.first) + 1) * tiles_.columns() - tiles.first;  // of the tiles in this row
+        for (Index i = 0; i < tiles.size(); ++i, x += tile * channels_) {
+            if (left-- == 0) {
+                left = tiles_.columns() - 1;
+                x += shared * channels_;
+            }
+            float* into = to.at(position, first + i);
+            for (Index c = 0; c < channels_; c += I::floats) {
+                Vector<I> in[side], out[Line::out];
+                unroll<side>([&](auto j) MTDN_ALWAYS_INLINE { load(x + j * channels_ + c, in[j]); });
+                Line::apply(in, out);
+                unroll<Line::out>([&](auto j) MTDN_ALWAYS_INLINE { store(out[j], into + j * step + c); });
+            }
+        }
+    }
+
+    /// Both passes of the tiles `run`, to all positions of `to` from tile `first` on.
+    void all(Workspace& workspace, Range run, const Transformed<I>& to, Index first) const {
+        constexpr Index most = 64;
+        const Scratch memory = workspace.scratch(floats(std::min(most, run.size())));
+        const Index cuts = ceil_div(run.size(), most);
+        for (Index cut = 0; cut < cuts; ++cut) {
+            const Range part = part_of(run.size(), cuts, cut);
+            const Range tiles{run.first + part.first, run.first + part.last};
+            const Columns half = columns(tiles, memory.data());
+            for (Index line = 0; line < Line::out; ++line)
+                rows(half, line, tiles, to, line * Line::out, first + part.first);
+        }
     }
 
 private:
-    static constexpr Index side = Line::in;
+    static constexpr Index side = Line::in, shared = side - tile;
+    static constexpr Index some = 32;  // columns that are put together at the images' edges
 
-    template <class Finish>
-    static void transform_channels(const float* from, Index row_step, Index pixel_step, Index count, float* into,
-                                   Index step, Finish&& finish) {
-        for (Index c = 0; c < count; c += I::floats)
-            transform<I, Line>(
-                [&](Index r, Index s, Vector<I>& v) MTDN_ALWAYS_INLINE {
-                    load(from + r * row_step + s * pixel_step + c, v);
-                    finish(c, v);
-                },
-                [&](Index r, Index s, const Vector<I>& v) MTDN_ALWAYS_INLINE {
-                    store(v, into + (r * Line::out + s) * step + c);
-                });
+    // `count` columns of the images from (row, column) on.
+    void transform_strip(Index frame, Index row, Index column, Index count, float* to, Index step, float* edge) const {
+        const Index left = std::clamp<Index>(-column, 0, count), right = std::clamp(shape_.width - column, left, count);
+        if (!in_place_ || row < 0 || row + side > shape_.height) {
+            for (Index first = 0; first < count; first += some) {
+                const Index pixels = std::min(some, count - first);
+                gather(frame, row, column + first, pixels, edge);
+                transform_columns(edge, pixels * channels_, channels_, pixels, channels_, to + first * channels_, step,
+                                  [](Index, Vector<I>&) {});
+            }
+            return;
+        }
+        for (Index line = 0; line < Line::out; ++line) {
+            std::fill_n(to + line * step, left * channels_, 0.0F);
+            std::fill_n(to + line * step + right * channels_, (count - right) * channels_, 0.0F);
+        }
+        if (right == left) return;
+        x_.for_channels(0, shape_.channels, [&](const auto& part, Index, Index some_channels, Index offset) {
+            const float* from = part.x.at(frame, row, column + left);
+            const Index row_step = shape_.width * part.x.stride;
+            float* into = to + left * channels_ + offset;
+            if (!part.pending())
+                return transform_columns(from, row_step, part.x.stride, right - left, some_channels, into, step,
+                                         [](Index, Vector<I>&) {});
+            const float* scale = part.scale.pixel(part.group(frame));
+            const float* shift = part.shift.pixel(part.group(frame));
+            transform_columns(from, row_step, part.x.stride, right - left, some_channels, into, step,
+                              [=](Index c, Vector<I>& v) MTDN_ALWAYS_INLINE {
+                                  Vector<I> factor, term;
+                                  load(scale + c, factor);
+                                  load(shift + c, term);
+                                  v = factor * v + term;
+                                  Activate<I, Activation::relu>::value(v);
+                              });
+        });
     }
 
-    void gather(Index frame, Index row, Index column, Index step, float* edge) const {
-        std::fill_n(edge, side * side * step, 0.0F);
-        const Index left = std::max<Index>(0, -column), right = std::min(side, shape_.width - column);
+    template <class Finish>
+    void transform_columns(const float* from, Index row_step, Index pixel_step, Index pixels, Index count, float* into,
+                           Index step, Finish&& finish) const {
+        for (Index i = 0; i < pixels; ++i, from += pixel_step, into += channels_)
+            for (Index c = 0; c < count; c += I::floats) {
+                Vector<I> in[side], out[Line::out];
+                unroll<side>([&](auto r) MTDN_ALWAYS_INLINE {
+                    load(from + r * row_step + c, in[r]);
+                    finish(c, in[r]);
+                });
+                Line::apply(in, out);
+                unroll<Line::out>([&](auto r) MTDN_ALWAYS_INLINE { store(out[r], into + r * step + c); });
+            }
+    }
+
+    // Columns with zeros around the image: [row][column][channel].
+    void gather(Index frame, Index row, Index column, Index pixels, float* edge) const {
+        std::fill_n(edge, side * pixels * channels_, 0.0F);
+        const Index left = std::clamp<Index>(-column, 0, pixels), right = std::clamp(shape_.width - column, left, pixels);
+        if (right == left) return;
         for (Index r = std::max<Index>(0, -row); r < std::min(side, shape_.height - row); ++r)
             x_.for_channels(0, shape_.channels, [&](const auto& part, Index, Index count, Index offset) {
-                float* to = edge + (r * side + left) * step + offset;
+                float* to = edge + (r * pixels + left) * channels_ + offset;
                 for (Index s = left; s < right; ++s)
-                    copy_floats<I>(part.x.at(frame, row + r, column + s), count, to + (s - left) * step);
-                apply_pending<I>(part, frame, 0, count, right - left, step, to);
+                    copy_floats<I>(part.x.at(frame, row + r, column + s), count, to + (s - left) * channels_);
+                apply_pending<I>(part, frame, 0, count, right - left, channels_, to);
             });
     }
 
     CpuOperand<I> x_;
     Shape shape_;
+    Tiles tiles_;
+    Index padding_, channels_;
     bool in_place_ = true;
 };
 

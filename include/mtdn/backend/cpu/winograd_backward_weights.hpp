@@ -28,8 +28,8 @@ template <class I>
 class WeightGradient3x3 {
 public:
     WeightGradient3x3(const CpuOperand<I>& x, CpuIn<I> dy, Index padding, CpuOut<I> dw)
-        : transform_patch_(x), transform_slopes_(dy), tiles_{dy.shape.frames, dy.shape.height, dy.shape.width},
-          inputs_(x.shape().channels), outputs_(dy.shape.channels), padding_(padding), dw_(dw) {}
+        : tiles_{dy.shape.frames, dy.shape.height, dy.shape.width}, patches_(x, tiles_, padding), slopes_(dy, tiles_, 0),
+          inputs_(x.shape().channels), outputs_(dy.shape.channels), dw_(dw) {}
 
     void run(Workspace& workspace) const {
         const bool deep = many_weights * inputs_ * outputs_ > tiles_.count() * (inputs_ + outputs_);
@@ -39,14 +39,14 @@ public:
 private:
     using Sums = GradientSums<I>;
     static constexpr Index many_weights = 16;     // copies of the sums that cost as much as copying what is transformed
-    static constexpr Index room = 229376;         // floats of transformed patches and slopes that stay in the second cache
+    static constexpr Index room = 131072;         // floats of half transformed values that stay in the second cache
     static constexpr Index large_room = 6 << 20;  // … in the third
     static constexpr Index some_tiles = 128;      // that are summed in registers
 
     // Many tiles, few weights: a task is a piece of the tiles with sums of its own, joined in a tree.
     void run_shallow(Workspace& workspace) const {
         const Index pieces = std::clamp<Index>(tiles_.count() / 256, 1, 16);
-        const Index most = std::clamp<Index>(room / (positions * (inputs_ + outputs_)), 24, some_tiles);
+        const Index most = std::clamp<Index>(room / (6 * tile * (inputs_ + outputs_)), 24, some_tiles);
         const Blocks<I> out(outputs_);
         Sums first{{0, inputs_}, out, {0, out.count}, nullptr};
         const Index floats = first.floats();
@@ -57,15 +57,22 @@ private:
             Sums sums = first;
             sums.data += task * floats;
             std::fill_n(sums.data, floats, 0.0F);
-            const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_));
-            const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded()));
+            const Scratch columns = workspace.scratch(patches_.floats(most) + slopes_.floats(most));
+            const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_, 6));
+            const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded(), 6));
             const Index runs = ceil_div(piece.size(), most);
             for (Index run = 0; run < runs; ++run) {
                 const Range part = part_of(piece.size(), runs, run);
+                const Range tiles{piece.first + part.first, piece.first + part.last};
                 const Transformed<I> v(part.size(), inputs_, patches.data());
                 const Transformed<I> s(part.size(), out.padded(), slopes.data());
-                transform_tiles(workspace, {piece.first + part.first, piece.first + part.last}, v, s, 0);
-                for (Index position = 0; position < positions; ++position) add(v, s, position, sums);
+                const auto x_columns = patches_.columns(tiles, columns.data());
+                const auto dy_columns = slopes_.columns(tiles, columns.data() + patches_.floats(most));
+                for (Index line = 0; line < 6; ++line) {
+                    patches_.rows(x_columns, line, tiles, v, 0, 0);
+                    slopes_.rows(dy_columns, line, tiles, s, 0, 0);
+                    for (Index j = 0; j < 6; ++j) add(v, s, j, sums, 6 * line + j);
+                }
             }
         });
         workspace.threads.run(inputs_, [&](Index input) {
@@ -95,14 +102,16 @@ private:
             const Transformed<I> v(r.size(), inputs_, patches.data());
             const Transformed<I> s(r.size(), out.padded(), slopes.data());
             workspace.for_pieces(r.size(), floats, [&](Range some) {
-                transform_tiles(workspace, {r.first + some.first, r.first + some.last}, v, s, some.first);
+                const Range tiles{r.first + some.first, r.first + some.last};
+                patches_.all(workspace, tiles, v, some.first);
+                slopes_.all(workspace, tiles, s, some.first);
             });
             if (by_position)
                 workspace.threads.run(cuts, [&](Index task) {
                     const Range some = part_of(positions, cuts, task);
                     const Index size = whole.floats() / positions;
                     if (slab == 0) std::fill_n(whole.data + some.first * size, some.size() * size, 0.0F);
-                    for (Index position = some.first; position < some.last; ++position) add(v, s, position, whole);
+                    for (Index position = some.first; position < some.last; ++position) add(v, s, position, whole, position);
                 });
             else
                 workspace.threads.run(in.count * splits, [&](Index task) {
@@ -110,7 +119,7 @@ private:
                     const Scratch own = workspace.scratch(sums.floats());
                     sums.data = own.data();
                     std::fill_n(sums.data, sums.floats(), 0.0F);
-                    for (Index position = 0; position < positions; ++position) add(v, s, position, sums);
+                    for (Index position = 0; position < positions; ++position) add(v, s, position, sums, position);
                     finish(sums, sums.inputs);
                 });
         }
@@ -119,31 +128,20 @@ private:
                                  [&](Range inputs) { finish(whole, inputs); });
     }
 
-    // Tiles `r` of the images to v and s, where they start at `first`.
-    void transform_tiles(Workspace& workspace, Range r, const Transformed<I>& v,
-                         const Transformed<I>& s, Index first) const {
-        const Scratch edge = workspace.scratch(positions * std::max(v.channels, s.channels));
-        for (Index i = 0; i < r.size(); ++i) {
-            const auto [frame, row, column] = tiles_[r.first + i];
-            transform_patch_(frame, row - padding_, column - padding_, v, first + i, edge.data());
-            transform_slopes_(frame, row, column, s, first + i, edge.data());
-        }
-    }
-
-    // Adds the products of all tiles of v and s at one position.
-    static void add(const Transformed<I>& v, const Transformed<I>& s, Index position, const Sums& sums) {
+    // Adds the products of all tiles of v and s at position `from` to the sums of position `to`.
+    static void add(const Transformed<I>& v, const Transformed<I>& s, Index from, const Sums& sums, Index to) {
         const Index runs = ceil_div(v.tiles, some_tiles);
         for (Index run = 0; run < runs; ++run) {
             const Range tiles = part_of(v.tiles, runs, run);
             for (Index block = sums.blocks.first; block < sums.blocks.last; ++block) {
                 GradientBlock b;
-                b.x = v.at(position, tiles.first) + sums.inputs.first;
+                b.x = v.at(from, tiles.first) + sums.inputs.first;
                 b.x_step = v.channels;
-                b.dy = s.at(position, tiles.first) + block * Blocks<I>::wide;
+                b.dy = s.at(from, tiles.first) + block * Blocks<I>::wide;
                 b.dy_step = s.channels;
                 b.rows = 1;
                 b.columns = tiles.size();
-                b.sums = sums.at(position, sums.inputs.first) + (block - sums.blocks.first) * Blocks<I>::wide;
+                b.sums = sums.at(to, sums.inputs.first) + (block - sums.blocks.first) * Blocks<I>::wide;
                 b.sums_step = sums.width();
                 if (sums.out.vectors(block) == 2) add_gradient<I, 2>(b, sums.inputs.size());
                 else add_gradient<I, 1>(b, sums.inputs.size());
@@ -170,10 +168,10 @@ private:
         }
     }
 
-    SquareTransform<I, Input> transform_patch_;
-    SquareTransform<I, Slope> transform_slopes_;
     Tiles tiles_;
-    Index inputs_, outputs_, padding_;
+    PatchTransform<I, Input> patches_;
+    PatchTransform<I, Slope> slopes_;
+    Index inputs_, outputs_;
     CpuOut<I> dw_;
 };
 
