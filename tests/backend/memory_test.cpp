@@ -38,6 +38,63 @@ TEST_CASE("equal requests in equal order get equal addresses, in whatever order 
     CHECK(pool->held() == 5 * 128);
 }
 
+TEST_CASE("a large block is halved for smaller requests and whole again when both halves are back") {
+    const auto pool = std::make_shared<HostMemoryPool>();
+    constexpr std::size_t mebibyte = 1 << 20;
+    const auto at = [whole = static_cast<char*>(BlockHandle(pool->obtain(mebibyte)).data())](std::size_t offset) {
+        return static_cast<void*>(whole + offset);
+    };
+    {
+        const BlockHandle quarter(pool->obtain(mebibyte / 4)), half(pool->obtain(mebibyte / 2)), other(pool->obtain(200000));
+        CHECK(quarter.data() == at(0));
+        CHECK(half.data() == at(mebibyte / 2));
+        CHECK(other.data() == at(mebibyte / 4));
+        CHECK(pool->held() == mebibyte);
+        CHECK(BlockHandle(pool->obtain(mebibyte)).data() != at(0));
+        CHECK(pool->held() == 2 * mebibyte);
+        pool->trim();  // the first is in use
+        CHECK(pool->held() == mebibyte);
+    }
+    CHECK_FALSE(pool->has_idle(1000));  // small requests leave large blocks whole
+    CHECK(BlockHandle(pool->obtain(mebibyte)).data() == at(0));
+    const BlockHandle half(pool->obtain(mebibyte / 2));
+    pool->trim();  // one half is in use
+    CHECK(pool->held() == mebibyte);
+    CHECK(pool->has_idle(mebibyte / 2));
+}
+
+TEST_CASE("any order of requests and returns keeps blocks apart and ends with whole ones") {
+    const auto pool = std::make_shared<HostMemoryPool>();
+    std::uint64_t state = 1;
+    const auto next = [&](std::uint64_t below) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        return (state >> 33) % below;
+    };
+    struct Piece {
+        BlockHandle block;
+        std::size_t bytes;
+        char mark;
+    };
+    std::vector<Piece> pieces;
+    for (int i = 0; i < 4000; ++i) {
+        if (next(5) < 3 || pieces.empty()) {
+            const std::size_t bytes = std::size_t{1} << (10 + next(12));
+            Piece piece{BlockHandle(pool->obtain(bytes)), bytes, static_cast<char>(i)};
+            static_cast<char*>(piece.block.data())[0] = static_cast<char*>(piece.block.data())[bytes - 1] = piece.mark;
+            pieces.push_back(std::move(piece));
+        } else {
+            const auto chosen = pieces.begin() + static_cast<std::ptrdiff_t>(next(pieces.size()));
+            const char* data = static_cast<const char*>(chosen->block.data());
+            REQUIRE((data[0] == chosen->mark && data[chosen->bytes - 1] == chosen->mark));
+            pieces.erase(chosen);
+        }
+        while (pieces.size() > 100) pieces.erase(pieces.begin());
+    }
+    pieces.clear();
+    pool->trim();
+    CHECK(pool->held() == 0);
+}
+
 TEST_CASE("what is provided is there when it is wanted") {
     const auto pool = std::make_shared<HostMemoryPool>();
     CHECK_FALSE(pool->has_idle(100));

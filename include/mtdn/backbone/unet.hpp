@@ -59,8 +59,10 @@ public:
 
     Variable<B> decode(const Levels& levels, Pass<B>& pass) const {
         Variable<B> x = levels.back();
-        for (std::size_t k = 0; k < decoder_.size(); ++k)
-            x = decoder_[k].second(concat(up_[k].second(x, pass), levels[levels.size() - 2 - k]), pass);
+        for (std::size_t k = 0; k < decoder_.size(); ++k) {
+            x = concat(up_[k].second(x, pass), levels[levels.size() - 2 - k]);
+            x = decoder_[k].second(std::move(x), pass);  // which so may let go of it early
+        }
         return x;
     }
 

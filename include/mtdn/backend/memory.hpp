@@ -21,8 +21,9 @@ namespace mtdn {
 ///
 /// What is given back is handed out again to the next request whose size rounds up to the same power of two, so that a
 /// steady loop of the same requests neither allocates nor touches a new page, and a loop of changing ones soon does not
-/// either. The part of a block that nobody asked for costs no memory where pages come when they are touched. Everything
-/// is returned to the system with the last block.
+/// either. Where there is no such block, a larger one is halved until it is; halves that are both given back are one
+/// block again (a buddy system: Knowlton 1965). The part of a block that nobody asked for costs no memory where pages
+/// come when they are touched. Everything is returned to the system with the last block.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
 public:
     /// A piece of memory with its count of owners.
@@ -32,6 +33,9 @@ public:
         std::size_t bytes = 0;  // that were asked for
         std::atomic<int> owners{0};
         std::shared_ptr<MemoryPool> pool;  // set while the block is owned
+        bool idle = false;
+        Block* whole = nullptr;  // of which it is a half
+        std::unique_ptr<Block> halves[2];
     };
 
     MemoryPool() = default;
@@ -84,16 +88,16 @@ public:
     /// Bytes of all blocks, in use or idle.
     std::size_t held() const { return held_; }
 
-    /// Returns to the device what is not in use.
+    /// Returns to the device what is not in use, but for halves whose other half is.
     void trim() {
         const std::lock_guard lock(mutex_);
-        for (Block* block : idle_) {
+        std::erase_if(idle_, [&](Block* block) {
+            if (block->whole) return false;
             deallocate(block->data);
             held_ -= block->capacity;
             delete block;
-        }
-        blocks_ -= idle_.size();
-        idle_.clear();
+            return true;
+        });
     }
 
 protected:
@@ -112,12 +116,24 @@ private:
         return a->capacity != b->capacity ? a->capacity < b->capacity : std::less<void*>{}(a->data, b->data);
     }
 
-    void insert_idle(Block* block) { idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), block, before), block); }
+    void insert_idle(Block* block) {
+        while (block->whole) {
+            Block* other = block->whole->halves[block == block->whole->halves[0].get() ? 1 : 0].get();
+            if (!other->idle) break;
+            idle_.erase(std::lower_bound(idle_.begin(), idle_.end(), other, before));
+            other->idle = false;
+            block = block->whole;
+        }
+        block->idle = true;
+        idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), block, before), block);
+    }
 
+    // The smallest that is large enough; small ones are not cut from larger ones, which they could keep apart for long.
     std::vector<Block*>::iterator find_idle(std::size_t capacity) {
         const auto found = std::partition_point(idle_.begin(), idle_.end(),
                                                 [=](const Block* block) { return block->capacity < capacity; });
-        return found == idle_.end() || (*found)->capacity != capacity ? idle_.end() : found;
+        if (found != idle_.end() && (*found)->capacity > capacity && capacity < least_half) return idle_.end();
+        return found;
     }
 
     Block* take_idle(std::size_t capacity) {
@@ -125,23 +141,46 @@ private:
         if (found == idle_.end()) return nullptr;
         Block* block = *found;
         idle_.erase(found);
+        block->idle = false;
+        while (block->capacity > capacity) {
+            for (int i = 0; i < 2 && !block->halves[i]; ++i) block->halves[i] = make_half(block, i);
+            Block* rest = block->halves[1].get();
+            rest->idle = true;
+            idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), rest, before), rest);
+            block = block->halves[0].get();
+        }
         return block;
     }
 
     Block* make_idle(std::size_t bytes) {
-        idle_.reserve(std::bit_ceil(blocks_ + 1));  // for all blocks, so that giving one back needs no memory
-        auto block = std::make_unique<Block>();
+        auto block = make_block();
         block->data = allocate(bytes);
         block->capacity = bytes;
         held_ += bytes;
-        ++blocks_;
         insert_idle(block.get());
         return block.release();
     }
 
+    std::unique_ptr<Block> make_half(Block* whole, int i) {
+        auto half = make_block();
+        half->capacity = whole->capacity / 2;
+        half->data = static_cast<char*>(whole->data) + (i == 0 ? 0 : half->capacity);
+        half->whole = whole;
+        return half;
+    }
+
+    // With room for it among the idle ones, so that giving it back needs no memory.
+    std::unique_ptr<Block> make_block() {
+        idle_.reserve(std::bit_ceil(blocks_ + 1));
+        ++blocks_;
+        return std::make_unique<Block>();
+    }
+
+    static constexpr std::size_t least_half = 65536;
+
     std::mutex mutex_;
     std::vector<Block*> idle_;  // by capacity, then address
-    std::size_t blocks_ = 0;
+    std::size_t blocks_ = 0;    // made so far
     std::size_t held_ = 0;
     std::size_t in_use_ = 0;
     std::size_t peak_ = 0;

@@ -18,9 +18,9 @@ public:
           conv2_(backend, {.in = out, .out = out, .bias = false, .initialiser = initialiser}, random),
           norm2_(backend, out) {}
 
-    Variable<B> operator()(const Variable<B>& x, Pass<B>& pass) const {
-        const auto middle = convolve_and_normalise(conv1_, norm1_, Activation::relu, x, pass);
-        return convolve_and_normalise(conv2_, norm2_, Activation::relu, middle, pass);
+    Variable<B> operator()(Variable<B> x, Pass<B>& pass) const {
+        x = convolve_and_normalise(conv1_, norm1_, Activation::relu, x, pass);
+        return convolve_and_normalise(conv2_, norm2_, Activation::relu, x, pass);
     }
 
     static void visit(auto& self, auto&& visitor) {
