@@ -165,6 +165,41 @@ TEST_CASE_METHOD(Gradients, "gradients through parts and pending normalisations 
     check("materialise", [&](const Operands& v) { return materialise(parts(v)); }, two);
 }
 
+TEST_CASE_METHOD(Gradients, "frames are sliced without a copy, groups of a pending normalisation as they lie") {
+    auto weight = parameter(vector_shape(2)), bias = parameter(vector_shape(2));
+    const RunningStatistics<Exact> running(exact, 2);
+    const std::vector<Values> two{any({4, 3, 2, 2}), any({4, 3, 2, 1})};
+    const auto parts = [&](const Operands& v) {
+        Pass<Exact> pass(*v[0].tape());
+        pass.set_groups(2);
+        return concat(batch_normalise(v[0], weight, bias, running, 1e-5, 0.1, Activation::relu, pass), v[1]);
+    };
+    struct Slice {
+        Index first, count;
+        std::size_t shared;  // 2: both parts as they are; 1: copied, for it cuts a group
+    };
+    for (const auto& [first, count, shared] : {Slice{0, 4, 2}, Slice{2, 2, 2}, Slice{1, 1, 2}, Slice{1, 2, 1}, Slice{0, 3, 1}}) {
+        INFO(count << " frames from " << first);
+        check("slice_frames", [first = first, count = count, shared = shared, &parts](const Operands& v) {
+            const X slice = slice_frames(parts(v), first, count);
+            REQUIRE(slice.parts().size() == shared);
+            return multiply(slice, slice_frames(parts(v), first, count));
+        }, two);
+    }
+    // Gradients of overlapping slices, and of the whole, meet in one place.
+    check("overlapping slices", [](const Operands& v) {
+        return add(multiply(slice_frames(v[0], 0, 3), slice_frames(v[0], 1, 3)), slice_frames(v[0], 1, 3));
+    }, {two[0]});
+    check("whole and slice", [](const Operands& v) {
+        const std::vector<Index> all{0, 1, 2, 3}, turned{3, 2, 1, 0};
+        return multiply(add(gather_frames<Exact>(v[0], all), v[0]), gather_frames<Exact>(v[0], turned));
+    }, {two[0]});
+    const X constant(two[0]);
+    CHECK(slice_frames(constant, 1, 2).parts().front().tensor.data() == two[0].frames(1, 2).data());
+    CHECK(error_of<ShapeError>([&] { slice_frames(constant, 3, 2); }) ==
+          "slice_frames: frames 3 to 5 of a value of 4");
+}
+
 TEST_CASE_METHOD(Gradients, "shapes that do not fit are named with both sides") {
     const X a(any({2, 4, 4, 3})), b(any({2, 4, 4, 2}));
     const auto weight = parameter({3, 3, 2, 5}, ParameterKind::convolution);

@@ -6,7 +6,51 @@
 
 namespace mtdn {
 
-/// The frames named, in the order named; a frame may be named any number of times.
+/// `count` frames from `first` on; shares the values, pending normalisations as they are, unless a group of theirs is cut.
+///
+/// @shape (N, H, W, C) → (count, H, W, C)
+/// @throws ShapeError if there are not so many
+template <Backend B>
+Variable<B> slice_frames(const Variable<B>& x, Index first, Index count) {
+    const Index frames = x.shape().frames;
+    require<ShapeError>(first >= 0 && count >= 0 && first + count <= frames, "slice_frames: frames ", first, " to ",
+                        first + count, " of a value of ", frames);
+    for (const auto& part : x.parts()) {
+        const Index group = part.pending ? frames / part.pending.scale.shape().frames : frames;
+        const bool whole = first % group == 0 && count % group == 0, within = first % group + count <= group;
+        if (!whole && !within) return slice_frames(materialise(x), first, count);
+    }
+    const bool needed = x.needs_gradient();
+    Variable<B> slice;
+    for (const auto& part : x.parts()) {
+        ChannelPart<B> piece{part.tensor.frames(first, count), part.pending, Tape<B>::no_place};
+        if (part.pending) {
+            const Index group = frames / part.pending.scale.shape().frames, groups = (count + group - 1) / group;
+            piece.pending.scale = part.pending.scale.frames(first / group, groups);
+            piece.pending.shift = part.pending.shift.frames(first / group, groups);
+        }
+        if (needed && part.place != Tape<B>::no_place) {
+            piece.place = x.tape()->new_place();
+            x.tape()->record([from = piece.place, to = part.place, shape = part.tensor.shape(), first](Tape<B>& tape) {
+                if (const Tensor<B> dy = tape.take_gradient(from); !dy.empty())
+                    tape.add_gradient_of_frames(to, shape, first, dy);
+            });
+        }
+        Variable<B> next(std::move(piece), x.tape());
+        if (slice.empty()) slice = std::move(next);
+        else slice.append(next);
+    }
+    return slice;
+}
+
+/// Whether indices count up by one.
+inline bool are_consecutive(std::span<const Index> indices) {
+    for (std::size_t i = 1; i < indices.size(); ++i)
+        if (indices[i] != indices[i - 1] + 1) return false;
+    return !indices.empty();
+}
+
+/// The frames named, in the order named; a frame may be named any number of times. Consecutive ones share the values.
 ///
 /// @shape (N, H, W, C) → (number of indices, H, W, C)
 /// @throws ShapeError if an index is not in [0, N)
@@ -15,6 +59,7 @@ Variable<B> gather_frames(const Variable<B>& x, std::span<const Index> indices) 
     const Shape in = x.shape();
     for (const Index i : indices)
         require<ShapeError>(i >= 0 && i < in.frames, "gather_frames: frame ", i, " of ", in.frames);
+    if (are_consecutive(indices)) return slice_frames(x, indices.front(), static_cast<Index>(indices.size()));
     Tensor<B> y(x.backend(), in.with_frames(static_cast<Index>(indices.size())));
     x.backend().gather_frames(value_of(x), indices, y);
     const bool needed = x.needs_gradient();

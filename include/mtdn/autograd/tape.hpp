@@ -89,20 +89,34 @@ public:
 
     /// The gradient that has gathered at a place, which is emptied; an empty tensor if none has arrived.
     Tensor<B> take_gradient(Place place) {
-        return std::exchange(gradients_[static_cast<std::size_t>(place)], Tensor<B>{});
+        return std::exchange(gradients_[static_cast<std::size_t>(place)], Gathered{}).sum;
     }
 
     /// Adds to the gradient at a place. `gradient` may share its values with others and is not written.
     void add_gradient(Place place, Tensor<B> gradient) {
         if (place == no_place) return;
         auto& gathered = gradients_[static_cast<std::size_t>(place)];
-        if (gathered.empty()) {
-            gathered = std::move(gradient);
+        if (gathered.sum.empty()) {
+            gathered.sum = std::move(gradient);
+        } else if (gathered.own) {
+            backend_->accumulate(gradient, gathered.sum);
         } else {
-            Tensor<B> sum(*backend_, gathered.shape());
-            backend_->combine(1, gathered, 1, gradient, sum);
-            gathered = std::move(sum);
+            Tensor<B> sum(*backend_, gathered.sum.shape());
+            backend_->combine(1, gathered.sum, 1, gradient, sum);
+            gathered = {std::move(sum), true};
         }
+    }
+
+    /// Adds to the gradient of some frames, from `first` on, of the value at a place, which is of shape `whole`.
+    void add_gradient_of_frames(Place place, const Shape& whole, Index first, const Tensor<B>& gradient) {
+        auto& gathered = gradients_[static_cast<std::size_t>(place)];
+        if (!gathered.own) {
+            Tensor<B> sum(*backend_, whole);
+            if (gathered.sum.empty()) backend_->fill(sum, 0);
+            else backend_->copy(gathered.sum, sum);
+            gathered = {std::move(sum), true};
+        }
+        backend_->accumulate(gradient, gathered.sum.frames(first, gradient.shape().frames));
     }
 
     /// Gradients of a scalar by all parameters that it depends on, added to the parameters' gradients.
@@ -159,6 +173,11 @@ private:
         nodes_.pop_back();
     }
 
+    struct Gathered {
+        Tensor<B> sum{};
+        bool own = false;  // nobody else holds its values
+    };
+
     struct Chunk {
         std::unique_ptr<std::byte[]> memory;
         std::size_t size;
@@ -179,7 +198,7 @@ private:
     }
 
     B* backend_;
-    std::vector<Tensor<B>> gradients_;
+    std::vector<Gathered> gradients_;
     std::vector<Node*> nodes_;
     std::vector<StagedStatistics<B>> staged_;  // empty; its memory is kept
     std::vector<Chunk> chunks_;

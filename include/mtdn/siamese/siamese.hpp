@@ -104,7 +104,8 @@ public:
             queries.push_back(pair.query);
             partners.push_back(pair.partner);
         }
-        const auto maps = materialise(features);
+        const bool slices = are_consecutive(queries) && are_consecutive(partners);
+        const auto maps = slices ? features : materialise(features);
         const auto fused = fusion_(gather_frames<B>(maps, queries), gather_frames<B>(maps, partners));
         const typename Pass<B>::Groups one_group(pass, 1);
         InlineVector<Variable<B>, 4> logits;
