@@ -7,7 +7,7 @@
 
 using namespace mtdn;
 
-TEST_CASE("blocks that are given back are found again by requests that round up to the same power of two") {
+TEST_CASE("small blocks that are given back are found again by requests that round up to the same power of two") {
     const auto pool = std::make_shared<HostMemoryPool>();
     const auto address = [&](std::size_t bytes) { return BlockHandle(pool->obtain(bytes)).data(); };
     void* first = address(1000);
@@ -38,29 +38,33 @@ TEST_CASE("equal requests in equal order get equal addresses, in whatever order 
     CHECK(pool->held() == 5 * 128);
 }
 
-TEST_CASE("a large block is halved for smaller requests and whole again when both halves are back") {
+TEST_CASE("a large block is cut to what is asked for, and whole again when its pieces are back") {
     const auto pool = std::make_shared<HostMemoryPool>();
     constexpr std::size_t mebibyte = 1 << 20;
+    pool->provide(mebibyte);  // a chunk of just that size
     const auto at = [whole = static_cast<char*>(BlockHandle(pool->obtain(mebibyte)).data())](std::size_t offset) {
         return static_cast<void*>(whole + offset);
     };
     {
-        const BlockHandle quarter(pool->obtain(mebibyte / 4)), half(pool->obtain(mebibyte / 2)), other(pool->obtain(200000));
-        CHECK(quarter.data() == at(0));
-        CHECK(half.data() == at(mebibyte / 2));
-        CHECK(other.data() == at(mebibyte / 4));
+        BlockHandle first(pool->obtain(mebibyte / 4)), second(pool->obtain(300000)), third(pool->obtain(100000));
+        CHECK(first.data() == at(0));
+        CHECK(second.data() == at(mebibyte / 4));
+        CHECK(third.data() == at(mebibyte / 4 + 303104));  // the next multiple of 4096
         CHECK(pool->held() == mebibyte);
-        CHECK(BlockHandle(pool->obtain(mebibyte)).data() != at(0));
-        CHECK(pool->held() == 2 * mebibyte);
-        pool->trim();  // the first is in use
+        second = {};
+        CHECK(BlockHandle(pool->obtain(70000)).data() == at(mebibyte / 4));  // the smallest hole
+        CHECK(BlockHandle(pool->obtain(350000)).data() == at(mebibyte / 4 + 303104 + 102400));
+        pool->trim();
         CHECK(pool->held() == mebibyte);
+        const BlockHandle more(pool->obtain(mebibyte));
+        CHECK(pool->held() == (1 + 64) * mebibyte);  // further chunks are large: their pages come when touched
+        first = third = {};
+        pool->trim();
+        CHECK(pool->held() == 64 * mebibyte);
+        CHECK_FALSE(pool->has_idle(1000));
     }
+    CHECK(pool->has_idle(64 * mebibyte));
     CHECK_FALSE(pool->has_idle(1000));  // small requests leave large blocks whole
-    CHECK(BlockHandle(pool->obtain(mebibyte)).data() == at(0));
-    const BlockHandle half(pool->obtain(mebibyte / 2));
-    pool->trim();  // one half is in use
-    CHECK(pool->held() == mebibyte);
-    CHECK(pool->has_idle(mebibyte / 2));
 }
 
 TEST_CASE("any order of requests and returns keeps blocks apart and ends with whole ones") {

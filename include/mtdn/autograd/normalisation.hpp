@@ -47,7 +47,7 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
         part.place = tape->new_place();
         tape->record(part.place, [places = GradientPlaces<B>(x), value, mean, variance, w = weight.value,
                                   b = bias.value, dw, db, epsilon, activation, own](Tape<B>& t, const Tensor<B>& dy) {
-            Tensor<B> dx(t.backend(), value.shape());
+            const Tensor<B> dx = dy.alone() ? dy : Tensor<B>(t.backend(), value.shape());
             t.backend().normalise_backward(value, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
             places.add(t, dx);
         });

@@ -19,11 +19,11 @@ namespace mtdn {
 
 /// Memory of one device that is kept between uses.
 ///
-/// What is given back is handed out again to the next request whose size rounds up to the same power of two, so that a
-/// steady loop of the same requests neither allocates nor touches a new page, and a loop of changing ones soon does not
-/// either. Where there is no such block, a larger one is halved until it is; halves that are both given back are one
-/// block again (a buddy system: Knowlton 1965). The part of a block that nobody asked for costs no memory where pages
-/// come when they are touched. Everything is returned to the system with the last block.
+/// What is given back is handed out again, so that a steady loop of the same requests neither allocates nor touches a new
+/// page, and a loop of changing ones soon does not either. A request gets the smallest idle block that is large enough,
+/// cut to its size; idle neighbours become one again. (Blocks below 64 KiB are kept apart, by powers of two: they would
+/// cut up the others.) Memory is taken from the system in ever larger chunks, whose pages come when they are touched.
+/// Everything is returned to the system with the last block.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
 public:
     /// A piece of memory with its count of owners.
@@ -34,8 +34,8 @@ public:
         std::atomic<int> owners{0};
         std::shared_ptr<MemoryPool> pool;  // set while the block is owned
         bool idle = false;
-        Block* whole = nullptr;  // of which it is a half
-        std::unique_ptr<Block> halves[2];
+        Block* before = nullptr;  // its neighbours in the chunk
+        Block* after = nullptr;
     };
 
     MemoryPool() = default;
@@ -51,7 +51,7 @@ public:
         const std::lock_guard lock(mutex_);
         Block* block = take_idle(capacity);
         if (!block) {
-            make_idle(capacity);
+            make_idle(capacity < large || capacity > SIZE_MAX / 2 ? capacity : std::max({capacity, held_, least_chunk}));
             block = take_idle(capacity);
         }
         block->bytes = bytes;
@@ -79,23 +79,23 @@ public:
         const auto pool = std::move(block->pool);
         const std::lock_guard lock(pool->mutex_);
         pool->in_use_ -= block->bytes;
-        pool->insert_idle(block);
+        pool->return_block(block);
     }
 
     /// Bytes asked for and in use now, and at most so far.
     std::size_t in_use() const { return in_use_; }
     std::size_t peak() const { return peak_; }
-    /// Bytes of all blocks, in use or idle.
+    /// Bytes taken from the device, touched or not.
     std::size_t held() const { return held_; }
 
-    /// Returns to the device what is not in use, but for halves whose other half is.
+    /// Returns to the device the chunks of which nothing is in use.
     void trim() {
         const std::lock_guard lock(mutex_);
         std::erase_if(idle_, [&](Block* block) {
-            if (block->whole) return false;
+            if (block->before || block->after) return false;
             deallocate(block->data);
             held_ -= block->capacity;
-            delete block;
+            recycle(block);
             return true;
         });
     }
@@ -107,80 +107,113 @@ protected:
     virtual void touch(void*, std::size_t) {}
 
 private:
+    static constexpr std::size_t large = 65536;
+    static constexpr std::size_t least_chunk = 64 << 20;  // of large blocks
+
     static std::size_t rounded(std::size_t bytes) {
-        return bytes > SIZE_MAX / 2 ? bytes : std::bit_ceil(std::max<std::size_t>(bytes, 64));
+        if (bytes > SIZE_MAX / 2) return bytes;
+        return bytes < large ? std::bit_ceil(std::max<std::size_t>(bytes, 64)) : (bytes + 4095) / 4096 * 4096;
     }
 
     // Of equal blocks the first in memory is taken, so that a loop finds the same ones each time.
-    static bool before(const Block* a, const Block* b) {
+    static bool comes_before(const Block* a, const Block* b) {
         return a->capacity != b->capacity ? a->capacity < b->capacity : std::less<void*>{}(a->data, b->data);
     }
 
     void insert_idle(Block* block) {
-        while (block->whole) {
-            Block* other = block->whole->halves[block == block->whole->halves[0].get() ? 1 : 0].get();
-            if (!other->idle) break;
-            idle_.erase(std::lower_bound(idle_.begin(), idle_.end(), other, before));
-            other->idle = false;
-            block = block->whole;
-        }
         block->idle = true;
-        idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), block, before), block);
+        idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), block, comes_before), block);
     }
 
-    // The smallest that is large enough; small ones are not cut from larger ones, which they could keep apart for long.
+    void erase_idle(Block* block) {
+        block->idle = false;
+        idle_.erase(std::lower_bound(idle_.begin(), idle_.end(), block, comes_before));
+    }
+
+    // Takes a block back among the idle ones, as one with its idle neighbours.
+    void return_block(Block* block) {
+        if (block->after && block->after->idle) {
+            erase_idle(block->after);
+            absorb_next(block);
+        }
+        if (block->before && block->before->idle) {
+            block = block->before;
+            erase_idle(block);
+            absorb_next(block);
+        }
+        insert_idle(block);
+    }
+
+    void absorb_next(Block* block) {
+        Block* next = block->after;
+        block->capacity += next->capacity;
+        block->after = next->after;
+        if (next->after) next->after->before = block;
+        recycle(next);
+    }
+
     std::vector<Block*>::iterator find_idle(std::size_t capacity) {
         const auto found = std::partition_point(idle_.begin(), idle_.end(),
                                                 [=](const Block* block) { return block->capacity < capacity; });
-        if (found != idle_.end() && (*found)->capacity > capacity && capacity < least_half) return idle_.end();
-        return found;
+        const bool fits = found != idle_.end() && (capacity >= large || (*found)->capacity == capacity);
+        return fits ? found : idle_.end();
     }
 
     Block* take_idle(std::size_t capacity) {
         const auto found = find_idle(capacity);
         if (found == idle_.end()) return nullptr;
         Block* block = *found;
-        idle_.erase(found);
-        block->idle = false;
-        while (block->capacity > capacity) {
-            for (int i = 0; i < 2 && !block->halves[i]; ++i) block->halves[i] = make_half(block, i);
-            Block* rest = block->halves[1].get();
-            rest->idle = true;
-            idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), rest, before), rest);
-            block = block->halves[0].get();
+        erase_idle(block);
+        if (block->capacity - capacity >= large) {
+            Block* rest = new_block();
+            rest->data = static_cast<char*>(block->data) + capacity;
+            rest->capacity = block->capacity - capacity;
+            rest->before = block;
+            rest->after = std::exchange(block->after, rest);
+            if (rest->after) rest->after->before = rest;
+            block->capacity = capacity;
+            insert_idle(rest);
         }
         return block;
     }
 
     Block* make_idle(std::size_t bytes) {
-        auto block = make_block();
-        block->data = allocate(bytes);
+        Block* block = new_block();
+        try {
+            block->data = allocate(bytes);
+        } catch (...) {
+            recycle(block);
+            throw;
+        }
         block->capacity = bytes;
         held_ += bytes;
-        insert_idle(block.get());
-        return block.release();
-    }
-
-    std::unique_ptr<Block> make_half(Block* whole, int i) {
-        auto half = make_block();
-        half->capacity = whole->capacity / 2;
-        half->data = static_cast<char*>(whole->data) + (i == 0 ? 0 : half->capacity);
-        half->whole = whole;
-        return half;
+        insert_idle(block);
+        return block;
     }
 
     // With room for it among the idle ones, so that giving it back needs no memory.
-    std::unique_ptr<Block> make_block() {
-        idle_.reserve(std::bit_ceil(blocks_ + 1));
-        ++blocks_;
-        return std::make_unique<Block>();
+    Block* new_block() {
+        if (spare_.empty()) {
+            constexpr std::size_t some = 64;
+            blocks_.push_back(std::make_unique<Block[]>(some));
+            idle_.reserve(blocks_.size() * some);
+            spare_.reserve(blocks_.size() * some);
+            for (std::size_t i = some; i > 0; --i) spare_.push_back(&blocks_.back()[i - 1]);
+        }
+        Block* block = spare_.back();
+        spare_.pop_back();
+        return block;
     }
 
-    static constexpr std::size_t least_half = 65536;
+    void recycle(Block* block) {
+        block->before = block->after = nullptr;
+        spare_.push_back(block);
+    }
 
     std::mutex mutex_;
-    std::vector<Block*> idle_;  // by capacity, then address
-    std::size_t blocks_ = 0;    // made so far
+    std::vector<std::unique_ptr<Block[]>> blocks_;
+    std::vector<Block*> spare_;  // that stand for no memory now
+    std::vector<Block*> idle_;   // by capacity, then address
     std::size_t held_ = 0;
     std::size_t in_use_ = 0;
     std::size_t peak_ = 0;
@@ -193,7 +226,7 @@ public:
 
 private:
     void* allocate(std::size_t bytes) override {
-        // Large blocks start on a page of 2 MiB, which the kernel may then back with one.
+        // Large chunks start on a page of 2 MiB, which the kernel may then back with one.
         const std::size_t alignment = bytes >= (std::size_t{4} << 20) ? std::size_t{2} << 20 : 64;
         const std::size_t size = (bytes + alignment - 1) / alignment * alignment;
         void* data = size < bytes ? nullptr : std::aligned_alloc(alignment, size);
@@ -226,6 +259,8 @@ public:
 
     void* data() const { return block_ ? block_->data : nullptr; }
     explicit operator bool() const { return block_ != nullptr; }
+    /// Whether nobody else owns the block.
+    bool alone() const { return block_ && block_->owners.load(std::memory_order_acquire) == 1; }
 
 private:
     // Out of line: every tensor's end is one of these.

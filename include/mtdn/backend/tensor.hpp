@@ -52,6 +52,8 @@ public:
     /// Elements from one pixel to the next; more than the channels if this is a slice of channels.
     Index stride() const { return stride_; }
     bool contiguous() const { return stride_ == shape_.channels; }
+    /// Whether no other tensor shares the values, so that overwriting them changes nothing else.
+    bool alone() const { return block_.alone(); }
     /// First element. Only the backend may dereference it; a backend on the host is what the host may.
     T* data() const { return static_cast<T*>(block_.data()) + offset_; }
 
