@@ -339,9 +339,9 @@ def compile_costs(build):
             if text.startswith("each header"):
                 program.terminate()
                 break
-            parts = text.split(None, 2)
-            if len(parts) == 3 and parts[0].replace(".", "").isdigit():
-                seconds[parts[2].strip()] = float(parts[0])
+            parts = text.split(None, 3)  # seconds, MiB, instantiations, what
+            if len(parts) == 4 and parts[0].replace(".", "").isdigit():
+                seconds[parts[3].strip()] = float(parts[0])
 
     def first(start):
         return next((value for what, value in seconds.items() if what.startswith(start)), None)

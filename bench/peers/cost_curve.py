@@ -48,7 +48,8 @@ def run(build, job, threads):
 def table(title, records):
     """`linear`: cost a pair over that of the group's middle job, divided by what pixels and width² would give."""
     middle = records[len(records) // 2]
-    lines = [f"**{title}**", "", "| width | size | count | s | s a pair | ÷ linear | MiB |", "|---|---|---|---|---|---|---|"]
+    lines = [f"**{title}**", "", "| width | size | count | s | s a pair | ÷ linear | MiB |",
+             "|---|---|---|---|---|---|---|"]
     for r in records:
         work = (r["width"] / middle["width"]) ** 2 * (r["size"] / middle["size"]) ** 2
         linear = r["seconds_a_pair"] / middle["seconds_a_pair"] / work

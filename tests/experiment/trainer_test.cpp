@@ -45,6 +45,26 @@ TEST_CASE("an epoch visits every pair of the policy once, in batches of which th
     CHECK(steps == (sequences * 16 + 4) / 5);
 }
 
+TEST_CASE("an epoch of some pairs ends with the batch that holds the last of them, and is validated") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    auto options = quick(2);
+    options.epoch_pairs = 7;
+    Index pairs = 0;
+    options.progress = [&](const TrainProgress& p) {
+        CHECK(p.batches == 2);
+        pairs = p.pairs_done;
+    };
+    const auto result = train(model, small_film(), options);
+    CHECK(pairs == 2 * 2 * 5);
+    REQUIRE(result.curve.size() == 2);
+    CHECK(result.curve[0].validation > 0);
+    options.epoch_pairs = 1000;  // more than there are: all
+    CHECK(Trainer<SmallModel>(model, small_film(), options).batches() == (small_film().train().size() * 16 + 4) / 5);
+    options.epoch_pairs = -1;
+    CHECK_THROWS_AS(Trainer<SmallModel>(model, small_film(), options), OptionError);
+}
+
 TEST_CASE("the learning rate falls linearly by epoch") {
     Cpu cpu;
     auto model = small_model(cpu);

@@ -17,8 +17,9 @@ namespace detail {
 
 /// The options that a run must be taken up with unchanged to end with the same bits.
 inline Json fixed_options(const TrainOptions& o) {
-    return {{"epochs", o.epochs}, {"batch", o.batch}, {"pairs", o.pairs}, {"clique", o.clique}, {"rate", o.rate},
-            {"schedule", o.schedule}, {"warm_up", o.warm_up}, {"optimizer", o.optimizer},
+    return {{"epochs", o.epochs}, {"epoch_pairs", o.epoch_pairs}, {"batch", o.batch}, {"pairs", o.pairs},
+            {"clique", o.clique}, {"rate", o.rate}, {"schedule", o.schedule}, {"warm_up", o.warm_up},
+            {"optimizer", o.optimizer},
             {"weight_decay", o.weight_decay}, {"momentum", o.momentum},
             {"decay_norms_and_biases", o.decay_norms_and_biases}, {"clip", o.clip}, {"loss", o.loss.name},
             {"gamma", o.loss.gamma}, {"beta", o.loss.beta}, {"reduction", static_cast<int>(o.loss.reduction)},

@@ -135,8 +135,9 @@ struct Tiles {
     }
 };
 
-/// Values of some tiles at the 36 positions, or at six of them: [position][tile][channel]. Channels are filled up to whole vectors, and
-/// positions are a cache line further apart than they need be, or all of them would fall into one set of the cache.
+/// Values of some tiles at the 36 positions, or at six of them: [position][tile][channel]. Channels are filled up to
+/// whole vectors, and positions are a cache line further apart than they need be, or all of them would fall into one set
+/// of the cache.
 template <class I>
 struct Transformed {
     Index tiles = 0;     ///< that lie between two positions
@@ -195,9 +196,11 @@ public:
     }
 
     /// Second pass of one line and some tiles of the run: six positions of `to` from `position` and tile `first` on.
-    void rows(const Columns& from, Index line, Range tiles, const Transformed<I>& to, Index position, Index first) const {
+    void rows(const Columns& from, Index line, Range tiles, const Transformed<I>& to, Index position,
+              Index first) const {
         const Index above = tiles_.line(tiles.first) - tiles_.line(from.run.first), step = to.step();
-        const float* x = from.data + line * from.step + (tile * (tiles.first - from.run.first) + shared * above) * channels_;
+        const Index column = tile * (tiles.first - from.run.first) + shared * above;
+        const float* x = from.data + line * from.step + column * channels_;
         Index left = (tiles_.line(tiles.first) + 1) * tiles_.columns() - tiles.first;  // of the tiles in this row
         for (Index i = 0; i < tiles.size(); ++i, x += tile * channels_) {
             if (left-- == 0) {

@@ -111,7 +111,8 @@ private:
                     const Range some = part_of(positions, cuts, task);
                     const Index size = whole.floats() / positions;
                     if (slab == 0) std::fill_n(whole.data + some.first * size, some.size() * size, 0.0F);
-                    for (Index position = some.first; position < some.last; ++position) add(v, s, position, whole, position);
+                    for (Index position = some.first; position < some.last; ++position)
+                        add(v, s, position, whole, position);
                 });
             else
                 workspace.threads.run(in.count * splits, [&](Index task) {

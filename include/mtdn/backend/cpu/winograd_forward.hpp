@@ -179,7 +179,7 @@ private:
     static constexpr Index many_weights = 256;    // windows a tile of one frame
     static constexpr Index room = 131072;         // floats of half transformed values that stay in the second cache
     static constexpr Index large_room = 6 << 20;  // … in the third
-    static constexpr Index small_room = 4096;      // … of one position that stay in the first
+    static constexpr Index small_room = 4096;     // … of one position that are multiplied at a time
     static constexpr Index some_inputs = 128;     // that are summed at a time
     static constexpr Index some_tiles = 32;       // of deep layers that are transformed back at a time
 
@@ -246,7 +246,9 @@ private:
         return {first + r.first, first + r.last};
     }
     // Cuts into parts of at most `most` tiles that are made of whole register blocks.
-    static Index cuts_of(Index tiles, Index most) { return ceil_div(ceil_div(tiles, I::pixels), std::max(Index{1}, most / I::pixels)); }
+    static Index cuts_of(Index tiles, Index most) {
+        return ceil_div(ceil_div(tiles, I::pixels), std::max(Index{1}, most / I::pixels));
+    }
     static Range cut(Index tiles, Index count, Index i) {
         const Range blocks = part_of(ceil_div(tiles, I::pixels), count, i);
         return {blocks.first * I::pixels, std::min(tiles, blocks.last * I::pixels)};
@@ -260,8 +262,8 @@ private:
         else run_shallow(workspace, groups, finish);
     }
 
-    // Many tiles, few weights: a task is a run of tiles, and what it transforms stays in the second cache; of the six
-    // positions of a line, in the first.
+    // Many tiles, few weights: a task is a run of tiles, and what it transforms stays in the second cache: halfway values of
+    // all positions, and those of six positions for some tiles at a time.
     template <class Finish>
     void run_shallow(Workspace& workspace, Index groups, Finish& finish) {
         const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(inputs_, out_.count));
@@ -290,7 +292,8 @@ private:
                         const Transformed<I> m(some.size(), out_.floats(block), products.data());
                         for (Index j = 0; j < 6; ++j)
                             for (Index chunk = 0; chunk < chunks.count; ++chunk)
-                                multiply(v.at(j, 0), v.channels, w, 6 * line + j, block, chunks[chunk], m.at(j, 0), m.channels, some.size());
+                                multiply(v.at(j, 0), v.channels, w, 6 * line + j, block, chunks[chunk], m.at(j, 0),
+                                         m.channels, some.size());
                         halves.take(m, 0, 0, 0, line, some, (block - blocks.first) * Blocks<I>::wide, out_.floats(block));
                     }
                 }
@@ -319,9 +322,9 @@ private:
                 const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(some_inputs, blocks.size()));
                 const Scratch products = workspace.scratch(Transformed<I>::floats(std::min<Index>(most, 256), width));
                 const Scratch last = workspace.scratch(Halves<I>::floats(some_tiles, width));
-                const Index cuts = ceil_div(all.size(), 256);
-                for (Index cut = 0; cut < cuts; ++cut) {
-                    const Range r = part_of(all.size(), cuts, cut);
+                const Index pieces = ceil_div(all.size(), 256);
+                for (Index piece = 0; piece < pieces; ++piece) {
+                    const Range r = part_of(all.size(), pieces, piece);
                     const Transformed<I> m(r.size(), width, products.data());
                     for (Index chunk = 0; chunk < chunks.count; ++chunk) {
                         const TransformedWeights<I> w{chunks[chunk], out_, blocks, packed.data()};
@@ -329,7 +332,8 @@ private:
                         for (Index position = 0; position < positions; ++position)
                             for (Index block = blocks.first; block < blocks.last; ++block)
                                 multiply(v.at(position, r.first), v.channels, w, position, block, chunks[chunk],
-                                         m.at(position, 0) + (block - blocks.first) * Blocks<I>::wide, m.channels, r.size());
+                                         m.at(position, 0) + (block - blocks.first) * Blocks<I>::wide, m.channels,
+                                         r.size());
                     }
                     for (Index i = r.first; i < r.last;) {
                         const Index group = (all.first + i) / group_tiles;
