@@ -94,8 +94,7 @@ void take_up(TrainCommand& c, Common& common) {
     const Json saved = mtdn::parse_json_file(fs::path(c.out) / "run.json");
     try {
         for (auto& kept : c.kept)
-            if (kept.option->count() == 0 && saved.at("options").contains(kept.name))  // a later version's has its default
-                kept.set(saved.at("options").at(kept.name));
+            if (kept.option->count() == 0) kept.set(saved.at("options").at(kept.name));
         common.seed = saved.at("seed").get<std::uint64_t>();
     } catch (const Json::exception& damage) {
         mtdn::fail<mtdn::DataError>((fs::path(c.out) / "run.json").string(), ": damaged: ", damage.what());
