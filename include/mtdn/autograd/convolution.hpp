@@ -25,8 +25,8 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
         x.backend().convolve_with_statistics(operand_of(x), weight.value, window, y, statistics.mean,
                                              statistics.variance);
     else
-        x.backend().convolve(operand_of(x), weight.value, bias ? bias->value : Tensor<B>{}, window,
-                             Activation::identity, y);
+        x.backend().convolve(operand_of(x), weight.value, Tensor<B>{}, bias ? bias->value : Tensor<B>{},
+                             window, Activation::identity, y);
     const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
     const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
     const bool needed = x.needs_gradient() || !dw.empty() || !db.empty();
@@ -51,6 +51,20 @@ Tensor<B> input_channels_of(const Tensor<B>& weight, Index first, Index count) {
     return taps.channels(first * w.channels, count * w.channels);
 }
 
+/// The weights of `count` input channels from `first` on, as a tensor of their own.
+///
+/// @shape weight (k, k, I, O) → (k, k, count, O)
+/// @throws ShapeError if there are not so many input channels
+template <Backend B>
+Tensor<B> slice_input_channels(const Tensor<B>& weight, Index first, Index count) {
+    const Shape w = weight.shape();
+    require<ShapeError>(first >= 0 && first + count <= w.width, "slice_input_channels: input channels ", first, " to ",
+                        first + count, " of weights ", w);
+    Tensor<B> slice(weight.backend(), {w.frames, w.height, count, w.channels});
+    weight.backend().copy(input_channels_of(weight, first, count), input_channels_of(slice, 0, count));
+    return slice;
+}
+
 /// What some input channels add to a convolution: x convolved with the weights' input channels from `first` on.
 ///
 /// The sum over slices that cover all input channels is the convolution without its bias.
@@ -60,13 +74,10 @@ Tensor<B> input_channels_of(const Tensor<B>& weight, Index first, Index count) {
 template <Backend B>
 Variable<B> convolve_slice(const Variable<B>& x, const Parameter<B>& weight, Index first, const Window& window) {
     B& backend = x.backend();
-    const Shape in = x.shape(), w = weight.value.shape(), sliced{w.frames, w.height, in.channels, w.channels};
-    require<ShapeError>(first >= 0 && first + in.channels <= w.width, "convolve_slice: input channels ", first, " to ",
-                        first + in.channels, " of weights ", w);
-    Tensor<B> slice(backend, sliced);
-    backend.copy(input_channels_of(weight.value, first, in.channels), input_channels_of(slice, 0, in.channels));
-    Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), w.channels});
-    backend.convolve(operand_of(x), slice, Tensor<B>{}, window, Activation::identity, y);
+    const Shape in = x.shape();
+    const Tensor<B> slice = slice_input_channels(weight.value, first, in.channels);
+    Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), slice.shape().channels});
+    backend.convolve(operand_of(x), slice, Tensor<B>{}, Tensor<B>{}, window, Activation::identity, y);
     const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
     return record_result<B>(x.tape(), x.needs_gradient() || !dw.empty(), std::move(y),
                             [x, slice, dw, first, window](Tape<B>& tape, const Tensor<B>& dy) {

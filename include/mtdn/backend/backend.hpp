@@ -55,8 +55,8 @@ concept owns_memory_and_moves_values = requires(B& b, detail::In<B> x, detail::O
 
 /// Convolves, both ways.
 ///
-/// `convolve(x, w, bias, window, activation, y)`: y = activation(x ⋆ w + bias), zero padding; `bias` may be empty;
-///   x may be an `Operand`.
+/// `convolve(x, w, scale, bias, window, activation, y)`: y = activation(scale · (x ⋆ w) + bias), zero padding; `scale` and
+///   `bias`, one value for each output channel, may be empty; x may be an `Operand`.
 /// `convolve_with_statistics(x, w, window, y, mean, variance)`: y = x ⋆ w, and what `batch_statistics` says of y;
 ///   x may be an `Operand`.
 /// `convolve_backward_data(dy, w, window, dx)`: dx of the linear part.
@@ -67,7 +67,7 @@ concept owns_memory_and_moves_values = requires(B& b, detail::In<B> x, detail::O
 template <class B>
 concept convolves = requires(B& b, const Operand<B>& operand, detail::In<B> x, detail::Out<B> y, const Window& window,
                              Activation activation) {
-    { b.convolve(operand, x, x, window, activation, y) } -> std::same_as<void>;
+    { b.convolve(operand, x, x, x, window, activation, y) } -> std::same_as<void>;
     { b.convolve_with_statistics(operand, x, window, y, y, y) } -> std::same_as<void>;
     { b.convolve_backward_data(x, x, window, y) } -> std::same_as<void>;
     { b.convolve_backward_weights(operand, x, window, y, y) } -> std::same_as<void>;

@@ -62,8 +62,9 @@ public:
     void download(In x, std::span<float> values) { detail::cpu::download(x, values); }
     void download(InLabels x, std::span<std::uint8_t> values) { detail::cpu::download(x, values); }
 
-    void convolve(const Operand<CpuFor>& x, In w, In bias, const Window& window, Activation activation, Out y) {
-        detail::cpu::convolve(workspace_, x, w, bias, window, activation, y);
+    void convolve(const Operand<CpuFor>& x, In w, In scale, In bias, const Window& window, Activation activation,
+                  Out y) {
+        detail::cpu::convolve(workspace_, x, w, scale, bias, window, activation, y);
     }
     void convolve_with_statistics(const Operand<CpuFor>& x, In w, const Window& window, Out y, Out mean, Out variance) {
         detail::cpu::convolve_with_statistics(workspace_, x, w, window, y, mean, variance);

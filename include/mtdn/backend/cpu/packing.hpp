@@ -102,23 +102,25 @@ struct Blocks {
     Index padded() const { return count == 0 ? 0 : (count - 1) * wide + floats(count - 1); }
 };
 
-/// Weights as a convolution reads them: element (tap, in, out) of taps counted over rows and columns of the window.
+/// Weights as a convolution reads them: element (tap, in, out) of taps counted over rows and columns of the window,
+/// times what `scale` has for the output.
 struct Weights {
     const float* data = nullptr;
     Index taps = 1;
     Index tap_step = 0;  ///< floats from one tap to the next; negative with `data` at the last tap: flipped
     Index in_step = 0;
     Index out_step = 0;
+    const float* scale = nullptr;  ///< null: all 1; only where `out_step` is 1
 
     /// Those of a convolution (k, k, in, out), and of its way back to the data.
     template <class B, class T>
-    static Weights of(const View<B, T>& w) {
-        return {w.data, w.shape.frames * w.shape.height, w.shape.width * w.stride, w.stride, 1};
+    static Weights of(const View<B, T>& w, const float* scale = nullptr) {
+        return {w.data, w.shape.frames * w.shape.height, w.shape.width * w.stride, w.stride, 1, scale};
     }
     template <class B, class T>
     static Weights flipped(const View<B, T>& w) {
         const Index taps = w.shape.frames * w.shape.height, tap = w.shape.width * w.stride;
-        return {w.data + (taps - 1) * tap, taps, -tap, 1, w.stride};
+        return {w.data + (taps - 1) * tap, taps, -tap, 1, w.stride, nullptr};
     }
 
     /// Writes [block][chunk][tap][in][out of the block] to `packed`, of `taps * in * Blocks::padded()` floats.
@@ -135,10 +137,12 @@ struct Weights {
                 for (Index chunk = chunks.first; chunk < chunks.last; ++chunk)
                     for (Index tap = 0; tap < taps; ++tap)
                         for (Index i = in[chunk].first; i < in[chunk].last; ++i)
-                            for (Index block = 0; block < out.count; ++block)
-                                copy_floats<I>(
-                                    data + tap * tap_step + i * in_step + out[block].first, out[block].size(),
-                                    place(block, in[chunk], tap) + (i - in[chunk].first) * out.floats(block));
+                            for (Index block = 0; block < out.count; ++block) {
+                                const Range outputs = out[block];
+                                float* to = place(block, in[chunk], tap) + (i - in[chunk].first) * out.floats(block);
+                                copy_floats<I>(data + tap * tap_step + i * in_step + outputs.first, outputs.size(), to);
+                                for (Index o = 0; scale && o < outputs.size(); ++o) to[o] *= scale[outputs.first + o];
+                            }
             });
         else
             workspace.for_pieces(out.count, taps * in.channels * Blocks<I>::wide, [&](Range blocks) {

@@ -37,9 +37,13 @@ struct TransformedWeights {
             for (Index i = 0; i < count; ++i)
                 for (int v = 0; v < out.vectors(block); ++v) {
                     float* to = at(0, block, first + i) + v * I::floats;
+                    const Index output = out[block].first + v * I::floats;
+                    Vector<I> factor = Vector<I>{} + 1.0F;
+                    if (weights.scale) load(weights.scale + output, factor, out.channels - output);
                     transform<I, Weight>(
                         [&](Index row, Index column, Vector<I>& w) MTDN_ALWAYS_INLINE {
                             load(&taps[row * 3 + column][i][v * I::floats], w);
+                            w *= factor;
                         },
                         [&](Index row, Index column, const Vector<I>& w) MTDN_ALWAYS_INLINE {
                             store(w, to + (row * 6 + column) * position_step);
