@@ -19,7 +19,7 @@ using mtdn::Json;
 struct TrainCommand {
     std::string data, out, init;
     bool resume = false;
-    std::string batch_norm = "branch";
+    std::string batch_norm = "branch", kept_as = "single";
     std::vector<std::string> tasks;
     mtdn::ModelDescription model;
     mtdn::TrainOptions options;
@@ -78,6 +78,8 @@ void add_options(CLI::App& command, TrainCommand& c) {
     c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")->check(CLI::NonNegativeNumber);
     c.keep(command, "batch-norm", c.batch_norm, "Where batch statistics come from")
         ->check(CLI::IsMember({"branch", "stacked", "frozen"}));
+    c.keep(command, "kept", c.kept_as, "What waits for the way back; bfloat16 takes half the memory")
+        ->check(CLI::IsMember({"single", "bfloat16"}));
     c.keep(command, "no-augmentation", c.no_augmentation, "true: frames as they are");
     c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
     c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
@@ -127,6 +129,7 @@ void train(TrainCommand& c, Common& common) {
     c.options.batch_norm = c.batch_norm == "stacked"  ? mtdn::BatchNormPolicy::stacked
                            : c.batch_norm == "frozen" ? mtdn::BatchNormPolicy::frozen
                                                       : mtdn::BatchNormPolicy::branch;
+    c.options.kept = c.kept_as == "bfloat16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single;
     c.options.progress = mtdn::print_progress;
     auto network = make_network(c.model, common.threads, common.seed);
     if (!c.init.empty() && !c.resume) print_warnings(network->load_backbone(c.init));

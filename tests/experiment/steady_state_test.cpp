@@ -75,12 +75,12 @@ struct BareStep {
     Cpu cpu{{.threads = 2}};
     Random random{7};
     SmallModel model{UNet<Cpu>{cpu, {.in_channels = 1, .width = 4}, random}, Concatenate{}, {"A1", "A2"}, random};
-    Tape<Cpu> tape{cpu};
+    Tape<Cpu> tape;
     AdamW<Cpu> optimizer;
     std::vector<AnyLoss<Cpu>> losses;
     std::vector<Pair> pairs{{0, 4}, {1, 5}, {2, 6}, {3, 7}};
 
-    explicit BareStep(const std::string& loss) {
+    explicit BareStep(const std::string& loss, Precision kept = Precision::single) : tape(cpu, kept) {
         enable_gradients(model.parameters(), model);
         for (int task = 0; task < 2; ++task)
             losses.push_back(make_loss(cpu, {.name = loss}, std::vector<double>{1, 2, 3, 4}));
@@ -115,8 +115,9 @@ TEST_CASE("counting sees an allocation") {
 
 TEST_CASE("from the third on, a step allocates nothing and touches no new page") {
     const std::string loss = GENERATE("focal", "dice+tversky");
-    INFO(loss);
-    BareStep step(loss);
+    const Precision kept = GENERATE(Precision::single, Precision::bfloat16);
+    INFO(loss << (kept == Precision::single ? "" : ", kept in bfloat16"));
+    BareStep step(loss, kept);
     for (int i = 0; i < 2; ++i) step(32, 32);
     const Cost cost = cost_of(steps, [&] { step(32, 32); });
     CHECK(cost.allocations == 0);

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include <mtdn/backend/bfloat16.hpp>
 #include <mtdn/backend/operand.hpp>
 #include <mtdn/backend/options.hpp>
 #include <mtdn/backend/tensor.hpp>
@@ -33,6 +34,10 @@ template <class B>
 using InLabels = View<B, const std::uint8_t>;
 template <class B>
 using OutLabels = View<B, std::uint8_t>;
+template <class B>
+using InRounded = View<B, const BFloat16>;
+template <class B>
+using OutRounded = View<B, BFloat16>;
 }  // namespace detail
 
 /// Owns memory, and moves values between the host and itself.
@@ -99,13 +104,17 @@ concept normalises = requires(B& b, detail::In<B> x, detail::Out<B> y, Activatio
     { b.normalise_backward(x, x, x, x, x, x, number, activation, own, y, y, y) } -> std::same_as<void>;
 };
 
-/// Works on elements. In place allowed for all of these.
+/// Works on elements. In place allowed for all of these but the last two.
 ///
 /// `fill(y, value)`; `copy(x, y)`: y = x; `accumulate(x, y)`: y += x; `scale(y, factor)`: y *= factor.
 /// `combine(alpha, a, beta, b, y)`: y = αa + βb. `multiply(a, b, y)`: y = ab; `multiply_add(a, b, y)`: y += ab.
 /// `activate(x, activation, y)`; `activate_backward(x, dy, activation, dx)`: dx = dy · activation'(x).
+/// `round(x, z)`: z is the nearest to x in bfloat16; `widen(z, y)`: y = z.
 template <class B>
-concept works_on_elements = requires(B& b, detail::In<B> x, detail::Out<B> y, Activation activation, double number) {
+concept works_on_elements = requires(B& b, detail::In<B> x, detail::Out<B> y, detail::InRounded<B> in_16,
+                                     detail::OutRounded<B> out_16, Activation activation, double number) {
+    { b.round(x, out_16) } -> std::same_as<void>;
+    { b.widen(in_16, y) } -> std::same_as<void>;
     { b.fill(y, number) } -> std::same_as<void>;
     { b.copy(x, y) } -> std::same_as<void>;
     { b.accumulate(x, y) } -> std::same_as<void>;

@@ -93,6 +93,14 @@ public:
         detail::reference::activate_backward(x, dy, activation, dx);
     }
 
+    void round(In x, View<Reference, BFloat16> z) {
+        detail::reference::for_each_element(
+            z, [&](Index p, Index c) { return BFloat16::nearest(static_cast<float>(x.pixel(p)[c])); });
+    }
+    void widen(View<Reference, const BFloat16> z, Out y) {
+        detail::reference::for_each_element(y, [&](Index p, Index c) { return z.pixel(p)[c].value(); });
+    }
+
     void max_pool(const Operand<Reference>& x, const Window& window, Out y) {
         detail::reference::max_pool(In(whole(x)), window, y);
     }

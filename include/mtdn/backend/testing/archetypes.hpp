@@ -53,6 +53,8 @@ struct BackendOperations {
     void multiply_add(In a, In b, Out y);
     void activate(In x, Activation, Out y);
     void activate_backward(In x, In dy, Activation, Out dx);
+    void round(In x, View<Self, BFloat16> z);
+    void widen(View<Self, const BFloat16> z, Out y);
 
     void max_pool(const Operand<Self>& x, const Window&, Out y);
     void max_pool_backward(const Operand<Self>& x, In dy, const Window&, Out dx);

@@ -245,6 +245,19 @@ std::vector<Case<B>> elements(const Elements& c) {
     return result;
 }
 
+/// To bfloat16 and back.
+template <Backend B>
+Case<B> round(const Elements& c) {
+    return make<B>("round", "and_widen", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout), y = operands.result(c.x, c.layout);
+        const Tensor<B, BFloat16> z(b, c.x);
+        return operands.ready([=, &b] {
+            b.round(x, z);
+            b.widen(z, y);
+        });
+    });
+}
+
 template <Backend B>
 std::vector<Case<B>> activate(const Elements& c) {
     auto forward = element_case<B>("activate", "forward", c, [c](B& b, const Tensor<B>& x, const Tensor<B>& y) {

@@ -102,6 +102,8 @@ std::vector<Case<B>> table() {
         for (const Layout layout : {Layout::whole, Layout::slice})
             for (const bool in_place : {false, true})
                 append(all, elements<B>({.x = x, .layout = layout, .in_place = in_place}));
+    for (const Layout layout : {Layout::whole, Layout::slice})
+        all.push_back(round<B>({.x = {2, 5, 7, 9}, .layout = layout}));
     for (const Activation activation : activations) {
         append(all, activate<B>({.x = {2, 5, 7, 9}, .activation = activation}));
         append(all,

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace mtdn {
+
+/// A number in 16 bits: the upper half of one in single precision, with 8 significant bits and the same range.
+struct BFloat16 {
+    std::uint16_t bits = 0;
+
+    /// The nearest to `value`, of two equally near ones the even one; not a number stays so.
+    static constexpr BFloat16 nearest(float value) {
+        const auto all = std::bit_cast<std::uint32_t>(value);
+        const std::uint32_t up = all + 0x7FFF + (all >> 16 & 1), quiet = all | 0x40'0000;
+        return {static_cast<std::uint16_t>((value == value ? up : quiet) >> 16)};
+    }
+    constexpr float value() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+};
+
+}  // namespace mtdn
