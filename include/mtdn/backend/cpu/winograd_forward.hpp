@@ -184,7 +184,7 @@ private:
     static constexpr Index room = 131072;         // floats of half transformed values that stay in the second cache
     static constexpr Index large_room = 6 << 20;  // … in the third
     static constexpr Index small_room = 4096;     // … of one position that are multiplied at a time
-    static constexpr Index some_inputs = 128;     // that are summed at a time
+    static constexpr Index some_inputs = 96;      // that are summed at a time
     static constexpr Index some_tiles = 32;       // of deep layers that are transformed back at a time
 
     // What is done with every vector of values, and after every tile.
