@@ -21,6 +21,9 @@ namespace mtdn {
 struct CpuOptions {
     int threads = 0;  ///< threads to work with, the caller's among them; 0: one for each processor
     ConvolutionAlgorithm convolution = ConvolutionAlgorithm::automatic;  ///< how 3×3 convolutions are computed
+    /// Precision of all convolutions, transposed ones and gradients too. bfloat16 is direct: the transform would multiply
+    /// its error. Everything else (statistics, sums of biases, losses, updates) stays in single precision.
+    Precision precision = Precision::single;
 };
 
 /// The fast backend for processors: single precision, kernels shaped for the instruction set `I`, threads of its own.
@@ -38,7 +41,8 @@ public:
     using OutLabels = View<CpuFor, std::uint8_t>;
 
     /// @throws BackendError if the processor lacks the instructions that this unit was compiled for
-    explicit CpuFor(CpuOptions options = {}) : workspace_(options.threads, options.convolution) {
+    /// @throws OptionError if transformed convolutions in bfloat16 are asked for, or a negative number of threads
+    explicit CpuFor(CpuOptions options = {}) : workspace_(options.threads, options.convolution, options.precision) {
         detail::cpu::require_processor<isa::Current>(detail::cpu::processor_level<I>());
     }
     CpuFor(const CpuFor&) = delete;

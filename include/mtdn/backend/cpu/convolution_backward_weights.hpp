@@ -6,7 +6,7 @@
 
 namespace mtdn::detail::cpu {
 
-/// Operands of one register block of a weight gradient.
+/// Operands of one register block of a weight gradient: floats, or words of two bfloat16, those of neighbouring columns.
 struct GradientBlock {
     const float* x = nullptr;  ///< first input of the first pixel
     Index x_step = 0;          ///< from pixel to pixel
@@ -34,7 +34,7 @@ void gradient_block(const GradientBlock& b) {
             Vector<I> slope[Vectors];
             unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { load(dy + v * I::floats, slope[v]); });
             unroll<Inputs>([&](auto p) MTDN_ALWAYS_INLINE {
-                unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { sum[p][v] += slope[v] * x[p]; });
+                unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { Product<I>::add(slope[v], x[p], sum[p][v]); });
             });
         }
     }
@@ -76,6 +76,7 @@ void add_gradient(GradientBlock b, Index inputs) {
 /// Inputs of one row of the window, [column][channel], are neighbours in the padded rows: the gradient is a product of
 /// matrices for each row of the window. A task is a chunk of input channels × up to 256 output channels × a piece of
 /// the rows of all frames; it sums some 128 pixels in registers, then adds to its own sums, which are joined in a tree.
+/// In bfloat16 two neighbouring columns are one step.
 template <class I>
 struct WeightGradient {
     CpuOperand<I> x;
@@ -89,7 +90,7 @@ struct WeightGradient {
     Index out_step = 0;
 
     void run(Workspace& workspace) const {
-        const Cut cut(*this);
+        const Cut cut(*this, workspace.precision);
         const Index tasks = cut.in.count * cut.splits * cut.pieces;
         const Scratch sums = workspace.scratch(tasks * cut.sums);
         workspace.threads.run(tasks, [&](Index task) {
@@ -110,25 +111,28 @@ struct WeightGradient {
     }
 
 private:
-    // How the work is cut: by shape alone.
+    // How the work is cut: by shape and precision alone.
     struct Cut {
         Chunks in;
         Blocks<I> out;
         PaddedRows rows;
-        Index splits;  // of the output blocks
-        Index groups;  // of the rows of a frame
-        Index pieces;  // of the groups of all frames
-        Index sums;    // floats that a task sums up
-        bool direct;   // dy is read where it is
+        Index splits;    // of the output blocks
+        Index groups;    // of the rows of a frame
+        Index pieces;    // of the groups of all frames
+        Index sums;      // floats that a task sums up
+        Index together;  // columns of dy in a step: 1, or 2 in words
+        Index columns;   // steps of a row
+        bool direct;     // dy is read where it is
 
-        explicit Cut(const WeightGradient& g)
+        Cut(const WeightGradient& g, Precision precision)
             : in(g.x.shape().channels, 32), out(g.dy.shape.channels),
               rows{1, g.padding, (g.dy.shape.width - 1) * g.stride + g.kernel},
-              splits(ceil_div(out.count * Blocks<I>::wide, 256)) {
+              splits(ceil_div(out.count * Blocks<I>::wide, 256)),
+              together(precision == Precision::bfloat16 ? 2 : 1), columns(ceil_div(g.dy.shape.width, together)) {
             const Index height = g.dy.shape.height;
-            direct = out.channels == out.padded() && g.dy.stride <= 64;
+            direct = together == 1 && out.channels == out.padded() && g.dy.stride <= 64;
             const Index row = rows.width * ceil_div(in.channels, in.count) * g.stride +
-                              (direct ? 0 : g.dy.shape.width * std::min<Index>(256, out.padded()));
+                              (direct ? 0 : columns * std::min<Index>(256, out.padded()));
             // Rows that fill 384 KiB, or some 16 if that leaves few groups.
             groups = std::max(ceil_div(height, std::clamp<Index>(98304 / row - (g.kernel - 1) / g.stride, 1, height)),
                               std::min(ceil_div(16, g.dy.shape.frames), std::max<Index>(1, height / 16)));
@@ -149,35 +153,47 @@ private:
         const Index most = ceil_div(dy.shape.height, cut.groups);
         const Scratch x_rows = workspace.scratch(((most - 1) * stride + kernel) * cut.rows.width * inputs.size());
         const Scratch dy_rows =
-            workspace.scratch(cut.direct ? 0 : most * dy.shape.width * floats(cut.out, blocks));
+            workspace.scratch(cut.direct ? 0 : most * cut.columns * floats(cut.out, blocks));
         for (Index group = groups.first; group < groups.last; ++group) {
             const Index frame = group / cut.groups;
             const Range r = part_of(dy.shape.height, cut.groups, group % cut.groups);
-            cut.rows.template pack<I>(x, frame, r.first * stride, (r.size() - 1) * stride + kernel, inputs,
-                                      x_rows.data());
-            if (!cut.direct) pack_slopes(cut.out, blocks, frame, r, dy_rows.data());
+            const Index rows = (r.size() - 1) * stride + kernel;
+            cut.rows.template pack<I>(x, frame, r.first * stride, rows, inputs, x_rows.data());
+            if (cut.together == 2) {
+                // What lies under a column of the window in the next column of dy is `next` further on in the row.
+                const Index row = cut.rows.width * inputs.size(), next = stride * inputs.size();
+                for (Index i = 0; i < rows; ++i) {
+                    float* values = x_rows.data() + i * row;
+                    pair_values<I>(values, values + next, std::max<Index>(0, row - next), row, values);
+                }
+            }
+            if (!cut.direct) pack_slopes(cut, blocks, frame, r, dy_rows.data());
             add_group(cut, inputs, blocks, frame, r, x_rows.data(), dy_rows.data(), sums);
         }
     }
 
-    // [block][row][column][channel of the block]
-    void pack_slopes(const Blocks<I>& out, Range blocks, Index frame, Range r, float* to) const {
+    // [block][row][step][channel of the block]
+    void pack_slopes(const Cut& cut, Range blocks, Index frame, Range r, float* to) const {
         for (Index block = blocks.first; block < blocks.last; ++block) {
-            const Index width = out.floats(block), channels = out[block].size();
-            const float* from = dy.at(frame, r.first, 0) + out[block].first;
-            for (Index pixel = 0; pixel < r.size() * dy.shape.width; ++pixel, from += dy.stride, to += width) {
-                if (channels < width) std::fill_n(to, width, 0.0F);
-                copy_floats<I>(from, channels, to);
+            const Index width = cut.out.floats(block), channels = cut.out[block].size();
+            for (Index row = r.first; row < r.last; ++row) {
+                const float* from = dy.at(frame, row, 0) + cut.out[block].first;
+                for (Index column = 0; column < dy.shape.width; column += cut.together, to += width) {
+                    if (channels < width) std::fill_n(to, width, 0.0F);
+                    if (cut.together == 1) copy_floats<I>(from, channels, to);
+                    else pair_values<I>(from, from + dy.stride, column + 1 < dy.shape.width ? channels : 0, channels, to);
+                    from += cut.together * dy.stride;
+                }
             }
         }
     }
 
     void add_group(const Cut& cut, Range inputs, Range blocks, Index frame, Range r, const float* x_rows,
                    const float* dy_rows, float* sums) const {
-        const Index width = dy.shape.width, run = kernel * inputs.size();
+        const Index width = cut.columns, run = kernel * inputs.size(), step = cut.together * stride;
         const Index column_cuts = ceil_div(width, 128), rows_at_once = std::max<Index>(1, 128 / width);
         GradientBlock b;
-        b.x_step = stride * inputs.size();
+        b.x_step = step * inputs.size();
         b.x_row = stride * cut.rows.width * inputs.size();
         for (Index row = 0; row < r.size(); row += rows_at_once)
             for (Index cut_of_columns = 0; cut_of_columns < column_cuts; ++cut_of_columns) {
@@ -185,8 +201,7 @@ private:
                 b.rows = std::min(rows_at_once, r.size() - row);
                 b.columns = columns.size();
                 for (Index ky = 0; ky < kernel; ++ky) {
-                    b.x =
-                        x_rows + ((row * stride + ky) * cut.rows.width + columns.first * stride) * inputs.size();
+                    b.x = x_rows + ((row * stride + ky) * cut.rows.width + columns.first * step) * inputs.size();
                     const float* slopes = dy_rows;
                     b.sums = sums + ky * run * floats(cut.out, blocks);
                     for (Index block = blocks.first; block < blocks.last; ++block) {
@@ -197,8 +212,9 @@ private:
                                           : slopes + row * b.dy_row + columns.first * floats;
                         b.sums_step = floats;
                         slopes += r.size() * width * floats;
-                        if (cut.out.vectors(block) == 2) add_gradient<I, 2>(b, run);
-                        else add_gradient<I, 1>(b, run);
+                        const bool wide = cut.out.vectors(block) == 2;
+                        if (cut.together == 1) wide ? add_gradient<I, 2>(b, run) : add_gradient<I, 1>(b, run);
+                        else wide ? add_gradient<Pairs<I>, 2>(b, run) : add_gradient<Pairs<I>, 1>(b, run);
                         b.sums += run * floats;
                     }
                 }

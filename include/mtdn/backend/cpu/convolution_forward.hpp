@@ -6,7 +6,7 @@
 
 namespace mtdn::detail::cpu {
 
-/// Operands of one register block of a convolution.
+/// Operands of one register block of a convolution: floats, or words of two bfloat16.
 struct ForwardBlock {
     const float* x = nullptr;       ///< first input of the first pixel
     Index pixel_step = 0;           ///< from the input of one output pixel to that of the next
@@ -44,7 +44,7 @@ void convolve_block(const ForwardBlock& b, Index blocks) {
                 Vector<I> weight[Vectors];
                 unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { load(w + v * I::floats, weight[v]); });
                 unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
-                    unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { sum[p][v] += weight[v] * x[p][i]; });
+                    unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { Product<I>::add(weight[v], x[p][i], sum[p][v]); });
                 });
             }
         }
@@ -126,15 +126,17 @@ struct Correlation {
 
     void run(Workspace& workspace) const {
         const Shape shape = x.shape();
-        const Chunks in(shape.channels, std::clamp<Index>(288 / weights.taps, 16, 256));
+        const bool pairs = workspace.precision == Precision::bfloat16;
+        const Chunks in(pairs ? ceil_div(shape.channels, 2) : shape.channels,
+                        std::clamp<Index>(288 / weights.taps, 16, Chunks::most));
         const Blocks<I> out(y.shape.channels);
         const Scratch packed = workspace.scratch(weights.taps * in.channels * out.padded());
-        weights.template pack<I>(workspace, in, out, packed.data());
+        weights.template pack<I>(workspace, shape.channels, in, out, packed.data());
         const Scratch start = workspace.scratch(out.padded());
         std::fill_n(start.data(), out.padded(), 0.0F);
         if (bias) copy_floats<I>(bias.data, out.channels, start.data());
 
-        const bool direct = x.plain() && kernel == 1 && padding == 0 && dilation == 1;
+        const bool direct = !pairs && x.plain() && kernel == 1 && padding == 0 && dilation == 1;
         const PaddedRows rows{dilation, padding, (width - 1) * stride + kernel};
         const Index row_floats = rows.width * in.channels;
         // Rows that fill 384 KiB, or some 16 if that leaves few tasks; then output channels are split as well.
@@ -151,24 +153,46 @@ struct Correlation {
             const Index count = (r.size() - 1) * stride + kernel;
             if (direct) {
                 const CpuIn<I> view = x.parts().front().x;
-                work(in, out, blocks, r, frame, packed.data(), start.data(), view.at(frame, first, 0), view.stride,
-                     shape.width * view.stride, 0);
+                work(&row_kernel<I>, in, out, blocks, r, frame, packed.data(), start.data(), view.at(frame, first, 0),
+                     view.stride, shape.width * view.stride, 0);
                 return;
             }
             const Scratch buffer = workspace.scratch(count * row_floats);
-            for (Index c = 0; c < in.count; ++c)
-                rows.template pack<I>(x, frame, first, count, in[c],
-                                      buffer.data() + in[c].first * count * rows.width);
-            work(in, out, blocks, r, frame, packed.data(), start.data(), buffer.data(), 0, 0, count * rows.width);
+            for (Index c = 0; c < in.count; ++c) {
+                float* to = buffer.data() + in[c].first * count * rows.width;
+                if (pairs) pack_pairs(workspace, rows, frame, first, count, in[c], in.channels, to);
+                else rows.template pack<I>(x, frame, first, count, in[c], to);
+            }
+            work(pairs ? &row_kernel<Pairs<I>> : &row_kernel<I>, in, out, blocks, r, frame, packed.data(), start.data(),
+                 buffer.data(), 0, 0, count * rows.width);
         });
     }
 
 private:
+    using RowKernel = void (*)(ForwardBlock, Index);
+    template <class Kind>
+    static RowKernel row_kernel(int vectors) {
+        return vectors == 2 ? &convolve_row<Kind, 2> : &convolve_row<Kind, 1>;
+    }
+
+    // Words of the channels i and i + `half`, for i in `channels`.
+    void pack_pairs(Workspace& workspace, const PaddedRows& rows, Index frame, Index first, Index count, Range channels,
+                    Index half, float* buffer) const {
+        const Index floats = rows.width * channels.size();
+        const Scratch others = workspace.scratch(floats);
+        for (Index row = first; row < first + count; ++row, buffer += floats) {
+            rows.template pack<I>(x, frame, row, 1, channels, buffer);
+            rows.template pack<I>(x, frame, row, 1, {channels.first + half, channels.last + half}, others.data());
+            pair_values<I>(buffer, others.data(), floats, floats, buffer);
+        }
+    }
+
     // `pixel_step` 0: the input is packed by chunks, `chunk_pixels` pixels each.
-    void work(const Chunks& in, const Blocks<I>& out, Range blocks, Range r, Index frame, const float* packed,
-              const float* start, const float* input, Index pixel_step, Index row_step, Index chunk_pixels) const {
+    void work(RowKernel (*kernel_of)(int vectors), const Chunks& in, const Blocks<I>& out, Range blocks, Range r,
+              Index frame, const float* packed, const float* start, const float* input, Index pixel_step,
+              Index row_step, Index chunk_pixels) const {
         for (Index block = blocks.first; block < blocks.last; ++block) {
-            const auto convolve_pixels = out.vectors(block) == 2 ? &convolve_row<I, 2> : &convolve_row<I, 1>;
+            const RowKernel convolve_pixels = kernel_of(out.vectors(block));
             for (Index c = 0; c < in.count; ++c) {
                 const Range chunk = in[c];
                 const Index step = pixel_step ? pixel_step : chunk.size();

@@ -3,6 +3,7 @@
 #include <array>
 
 #include <mtdn/backend/cpu/activations.hpp>
+#include <mtdn/backend/cpu/bfloat16.hpp>
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/simd.hpp>
 #include <mtdn/backend/cpu/workspace.hpp>
@@ -34,12 +35,13 @@ void apply_pending(const OperandPart<CpuFor<I>>& part, Index frame, Index first,
     });
 }
 
-/// Channels of images, cut into equal chunks of at most `most`.
+/// Channels of images, or words of two, cut into equal chunks of at most `size`, which is at most `most`.
 struct Chunks {
+    static constexpr Index most = 256;
     Index channels = 0;
     Index count = 0;
 
-    Chunks(Index all, Index most) : channels(all), count(ceil_div(all, most)) {}
+    Chunks(Index all, Index size) : channels(all), count(ceil_div(all, size)) {}
     Range operator[](Index i) const { return part_of(channels, count, i); }
 };
 
@@ -49,11 +51,13 @@ struct PaddedRows {
     Index padding = 0;  ///< may be negative: so many are cut off
     Index width = 0;    ///< of the buffer, pixels
 
-    /// Writes `rows` rows from padded row `first` on of `channels`, contiguous, to `buffer`.
+    /// Writes `rows` rows from padded row `first` on of `channels`, contiguous, to `buffer`; channels that x has not
+    /// are 0.
     template <class I>
     void pack(const CpuOperand<I>& x, Index frame, Index first, Index rows, Range channels, float* buffer) const {
         const Index count = channels.size();
         const Shape shape = x.parts().front().x.shape;
+        const bool gaps = dilation > 1 || channels.last > x.shape().channels;
         for (Index r = 0; r < rows; ++r, buffer += width * count) {
             const Index row = first + r - padding;
             if (row < 0 || row % dilation != 0 || row / dilation >= shape.height) {
@@ -64,7 +68,7 @@ struct PaddedRows {
             const Index skipped = padding < 0 ? ceil_div(-padding, dilation) : 0;
             const Index left = std::min(width, skipped * dilation + padding);
             const Index pixels = std::clamp<Index>(ceil_div(width - left, dilation), 0, shape.width - skipped);
-            if (dilation > 1) {
+            if (gaps) {
                 std::fill_n(buffer, width * count, 0.0F);
             } else {
                 std::fill_n(buffer, left * count, 0.0F);
@@ -103,7 +107,7 @@ struct Blocks {
 };
 
 /// Weights as a convolution reads them: element (tap, in, out) of taps counted over rows and columns of the window,
-/// times what `scale` has for the output.
+/// times what `scale` has for the output. One of `in_step` and `out_step` is 1.
 struct Weights {
     const float* data = nullptr;
     Index taps = 1;
@@ -123,12 +127,14 @@ struct Weights {
         return {w.data + (taps - 1) * tap, taps, -tap, 1, w.stride, nullptr};
     }
 
-    /// Writes [block][chunk][tap][in][out of the block] to `packed`, of `taps * in * Blocks::padded()` floats.
+    /// Writes [block][chunk][tap][in][out of the block] to `packed`, of `taps * in * Blocks::padded()` floats; in
+    /// bfloat16 words, of the inputs i and i + `in.channels`. There are `inputs` inputs.
     template <class I>
-    void pack(Workspace& workspace, const Chunks& in, const Blocks<I>& out, float* packed) const {
-        const auto place = [&](Index block, Range inputs, Index tap) {
+    void pack(Workspace& workspace, Index inputs, const Chunks& in, const Blocks<I>& out, float* packed) const {
+        const bool pairs = workspace.precision == Precision::bfloat16;
+        const auto place = [&](Index block, Range chunk, Index tap) {
             return packed + taps * in.channels * Blocks<I>::wide * block +
-                   (taps * inputs.first + tap * inputs.size()) * out.floats(block);
+                   (taps * chunk.first + tap * chunk.size()) * out.floats(block);
         };
         if (out.padded() > out.channels) std::fill_n(packed, taps * in.channels * out.padded(), 0.0F);
         // Either way, what is read is read in the order of memory.
@@ -139,9 +145,19 @@ struct Weights {
                         for (Index i = in[chunk].first; i < in[chunk].last; ++i)
                             for (Index block = 0; block < out.count; ++block) {
                                 const Range outputs = out[block];
+                                const float* from = data + tap * tap_step + i * in_step + outputs.first;
+                                const float* other = from + in.channels * in_step;
                                 float* to = place(block, in[chunk], tap) + (i - in[chunk].first) * out.floats(block);
-                                copy_floats<I>(data + tap * tap_step + i * in_step + outputs.first, outputs.size(), to);
-                                for (Index o = 0; scale && o < outputs.size(); ++o) to[o] *= scale[outputs.first + o];
+                                const Index some = outputs.size(), others = pairs && i + in.channels < inputs ? some : 0;
+                                float scaled[2][Blocks<I>::wide];
+                                if (scale) {
+                                    for (Index o = 0; o < some; ++o) scaled[0][o] = from[o] * scale[outputs.first + o];
+                                    for (Index o = 0; o < others; ++o) scaled[1][o] = other[o] * scale[outputs.first + o];
+                                    from = scaled[0];
+                                    other = scaled[1];
+                                }
+                                if (pairs) pair_values<I>(from, other, others, some, to);
+                                else copy_floats<I>(from, some, to);
                             }
             });
         else
@@ -150,10 +166,16 @@ struct Weights {
                     for (Index tap = 0; tap < taps; ++tap)
                         for (Index o = out[block].first; o < out[block].last; ++o)
                             for (Index chunk = 0; chunk < in.count; ++chunk) {
-                                const float* from = data + tap * tap_step + o * out_step + in[chunk].first * in_step;
+                                const Index first = in[chunk].first, some = in[chunk].size();
+                                const float* from = data + tap * tap_step + o * out_step + first;
                                 float* to = place(block, in[chunk], tap) + o - out[block].first;
-                                for (Index i = 0; i < in[chunk].size(); ++i)
-                                    to[i * out.floats(block)] = from[i * in_step];
+                                float words[Chunks::most];
+                                if (pairs) {
+                                    pair_values<I>(from, from + in.channels,
+                                                   std::min(some, inputs - in.channels - first), some, words);
+                                    from = words;
+                                }
+                                for (Index i = 0; i < some; ++i) to[i * out.floats(block)] = from[i];
                             }
             });
     }
@@ -162,6 +184,8 @@ struct Weights {
 /// Rows of the largest register block with `Vectors` vectors.
 template <class I, int Vectors>
 inline constexpr int most_rows = Vectors == 2 ? I::pixels : std::max(I::pixels, 8);
+template <class I, int Vectors>
+inline constexpr int most_rows<Pairs<I>, Vectors> = Pairs<I>::pixels;
 
 /// Rows of the next register block of `count` ones: full blocks, and at the end nearly equal ones; above 6, even ones.
 constexpr Index next_rows(Index count, Index most) {

@@ -7,6 +7,7 @@
 
 #include <mtdn/backend/memory.hpp>
 #include <mtdn/backend/options.hpp>
+#include <mtdn/core/error.hpp>
 #include <mtdn/core/shape.hpp>
 #include <mtdn/core/threads.hpp>
 
@@ -40,8 +41,13 @@ struct Workspace {
     std::shared_ptr<HostMemoryPool> memory = std::make_shared<HostMemoryPool>();
     std::vector<std::shared_ptr<HostMemoryPool>> thread_memory;  // each thread's own, for scratch within loops
     ConvolutionAlgorithm convolution;
+    Precision precision;
 
-    Workspace(int count, ConvolutionAlgorithm algorithm) : threads(count), convolution(algorithm) {
+    Workspace(int count, ConvolutionAlgorithm algorithm, Precision products)
+        : threads(count), convolution(products == Precision::single ? algorithm : ConvolutionAlgorithm::direct),
+          precision(products) {
+        require<OptionError>(convolution == algorithm || algorithm == ConvolutionAlgorithm::automatic,
+                             "Cpu: convolutions in bfloat16 are direct, not by Winograd's transform");
         for (int i = 0; i < threads.size(); ++i) thread_memory.push_back(std::make_shared<HostMemoryPool>());
     }
 
