@@ -67,11 +67,12 @@ void convolve_block(const ForwardBlock& b, Index blocks) {
         unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
             unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { store(sum[p][v], &tile[p][v * I::floats]); });
         });
-        for (int p = 0; p < Pixels; ++p)
-            for (Index c = 0; c < b.channels; ++c) {
-                float& to = y[p * b.y_step + c];
-                to = b.start ? tile[p][c] : to + tile[p][c];
-            }
+        for (int p = 0; p < Pixels; ++p) {
+            float* to = y + p * b.y_step;
+            if (b.start) copy_few<width>(tile[p], b.channels, to);
+            else
+                for (Index c = 0; c < b.channels; ++c) to[c] += tile[p][c];
+        }
     }
 }
 
