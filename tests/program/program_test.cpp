@@ -123,6 +123,32 @@ TEST_CASE("another backbone, feature fusion and loss train and load by the same 
     CHECK(!json.contains("A1"));
 }
 
+TEST_CASE("in bfloat16 a film is segmented nearly as in single precision, and a run goes on in what it began") {
+    const Scratch scratch;
+    const auto scores = [&](const std::string& precision) {
+        const auto run = mtdn_run(scratch, "evaluate --json --split all --fusion backward --model " + film().model +
+                                               " --data " + film().data + precision);
+        INFO(run.err);
+        REQUIRE(run.status == 0);
+        return parse_json(run.out, "evaluate")["backward"]["overall"]["macro_f1"].get<double>();
+    };
+    CHECK(scores(" --precision single") == scores(""));
+    CHECK(scores(" --precision bf16") == Approx(scores("")).margin(0.05));
+
+    const auto train = [&](const std::string& name, const std::string& options) {
+        const auto out = (scratch / name).string();
+        INFO(options);
+        REQUIRE(mtdn_run(scratch, "train --out " + out + " " + options).status == 0);
+        return text_of(out + "/last.safetensors");
+    };
+    const std::string recipe = "--data " + film().data + " " + Film::recipe() + " --schedule constant";
+    const auto whole = train("whole", recipe + " --precision bf16 --epochs 2");
+    CHECK((whole != train("single", recipe + " --epochs 2")));
+    train("parts", recipe + " --precision bf16 --epochs 1");
+    CHECK((train("parts", "--resume --epochs 2") == whole));
+    CHECK(mtdn_run(scratch, "evaluate --precision half --model a --data b").status == 2);
+}
+
 TEST_CASE("a model begins from another's backbone") {
     const Scratch scratch;
     const auto run = mtdn_run(scratch, "train --data " + film().data + " --out " + (scratch / "run").string() + " " +
