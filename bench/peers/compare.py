@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 # What a careful user of PyTorch sets: memory is kept by the process instead of being returned and touched anew.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_MMAP_THRESHOLD_": "8589934592",
                "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_TOP_PAD_": "67108864"}
-F32, BF16, ONNX, STOCK = "f32", "bf16", "ONNX", "stock f32"
+F32, BF16, ONNX, STOCK, OURS_BF16 = "f32", "bf16", "ONNX", "stock f32", "ours in bf16"
 
 
 def say(text):
@@ -129,7 +129,8 @@ class Group:
 def pairs_group(work, width, pairs, *more):
     job = f"{work}/{width}/256/{pairs}"
     peers = (F32, BF16, ONNX) if work == "inference" else (F32, BF16)
-    return Group(job, [Entry("ours", job, ("ours",), pairs), Entry("peer", job, peers, pairs), *more])
+    return Group(job, [Entry("ours", job, ("ours",), pairs), Entry(OURS_BF16, job, (OURS_BF16,), pairs),
+                       Entry("peer", job, peers, pairs), *more])
 
 
 def plan(quick):
@@ -238,6 +239,12 @@ def speed_line(results, what, group, target, label="ours", peer_kinds=(F32,)):
         if of_rounds:
             line.ratio, line.spread = statistics.median(of_rounds), (min(of_rounds), max(of_rounds))
     others = []
+    _, ours_bf16 = results.best(group, OURS_BF16, OURS_BF16)
+    if ours_bf16:
+        others.append(f"{timed(results, ours_bf16)}, {OURS_BF16}")
+        name, other = results.best(group, "peer", BF16)
+        if other and ratios(ours_bf16, other):
+            others[-1] += f": {statistics.median(ratios(ours_bf16, other)):.3g} of {name}"
     for kind in (BF16, ONNX):
         name, other = results.best(group, "peer", kind)
         if other and ours and ratios(ours, other):
@@ -401,6 +408,9 @@ def contestants(entry, ours, torches, onnx, folder):
     for kind in entry.kinds:
         if kind == "ours":
             yield ours
+        elif kind == OURS_BF16:
+            if "avx512_bf16" in processor("flags").split():
+                yield Contestant(OURS_BF16, OURS_BF16, [*ours.command, "--precision", BF16])
         elif kind == ONNX:
             if onnx:
                 width = entry.job.split("/")[1]

@@ -1,6 +1,6 @@
 // Our side of the comparison: one job a process, so that its peak of resident memory is its own.
 //
-//     mtdn_peer JOB [--threads N] [--warmup N] [--repetitions N]
+//     mtdn_peer JOB [--threads N] [--warmup N] [--repetitions N] [--precision f32|bf16]
 //
 // JOB is KIND/WIDTH/SIZE/COUNT: inference and step of COUNT pairs, step16 (one that keeps what waits for the way back in
 // bfloat16), clique (a step on all pairs of COUNT frames), ensemble (COUNT frames segmented by all their pairs). Prints one line of JSON: seconds of every repetition, and MiB.
@@ -28,6 +28,7 @@ struct Job {
 struct Request {
     Job job;
     int threads = 0, warmup = 1, repetitions = 3;
+    Precision precision = Precision::single;
 };
 
 Request parse(int argc, char** argv) {
@@ -44,13 +45,17 @@ Request parse(int argc, char** argv) {
                              second == '/' && numbers.eof() && job.width > 0 && job.size > 0 && job.count > 0,
                          "mtdn_peer: job \"", job.name, "\" is not KIND/WIDTH/SIZE/COUNT, as in inference/32/256/1");
     for (int i = 2; i < argc; i += 2) {
-        const std::string option = argv[i];
+        const std::string option = argv[i], text = argv[i + 1];
+        if (option == "--precision" && (text == "f32" || text == "bf16")) {
+            request.precision = text == "bf16" ? Precision::bfloat16 : Precision::single;
+            continue;
+        }
         int* const value = option == "--threads"       ? &request.threads
                            : option == "--warmup"      ? &request.warmup
                            : option == "--repetitions" ? &request.repetitions
                                                        : nullptr;
-        require<OptionError>(value && std::sscanf(argv[i + 1], "%d", value) == 1, "mtdn_peer: ", option, " ",
-                             argv[i + 1], " is none of --threads N, --warmup N, --repetitions N");
+        require<OptionError>(value && std::sscanf(argv[i + 1], "%d", value) == 1, "mtdn_peer: ", option, " ", text,
+                             " is none of --threads N, --warmup N, --repetitions N, --precision f32|bf16");
     }
     return request;
 }
@@ -146,7 +151,7 @@ Work prepare(Model& model, const Job& job, Random& random) {
 
 void run(const Request& request) {
     const Job& job = request.job;
-    Cpu cpu({.threads = request.threads});
+    Cpu cpu({.threads = request.threads, .precision = request.precision});
     Random random(1);
     Model model{UNet<Cpu>{cpu, {.in_channels = 3, .width = job.width}, random}, Concatenate{}, {"A1", "A2"}, random};
     const Work work = prepare(model, job, random);

@@ -8,13 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "computing.hpp"
+
 #include <mtdn/core/error.hpp>
 #include <mtdn/io/json.hpp>
 #include <mtdn/io/polarity.hpp>
 
 /// Options that every command has.
 struct Common {
-    int threads = 0;         ///< 0: one for each processor
+    Computing computing{};
     std::uint64_t seed = 0;  ///< of all that is random
     bool json = false;       ///< figures as JSON, alone on standard output
 };
@@ -33,6 +35,10 @@ void print_warnings(const std::vector<mtdn::Warning>& warnings);
 
 /// Writes JSON to standard output.
 void print_json(const mtdn::Json& json);
+
+/// Adds `--precision`.
+inline constexpr const char* precision_help = "Products of convolutions; bf16: of factors rounded to bfloat16";
+void add_precision(CLI::App& command, Common& common);
 
 /// Adds `--polarity FEATURE,BACKGROUND`.
 void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::string& what);

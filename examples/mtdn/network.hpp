@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "computing.hpp"
+
 #include <mtdn/change/fusion.hpp>
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/data/sequence.hpp>
@@ -48,14 +50,17 @@ public:
 /// A model as described, with fresh weights drawn from the seed.
 ///
 /// @throws OptionError if the program has no such backbone
-std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
+std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, const Computing& computing,
+                                      std::uint64_t seed);
 
 /// The model in a file, warnings printed.
-std::unique_ptr<Network> open_network(const std::filesystem::path& file, int threads);
+std::unique_ptr<Network> open_network(const std::filesystem::path& file, const Computing& computing);
 
 /// Options whose progress is shown on standard error, where that is a terminal.
 mtdn::SegmentOptions with_progress(const std::string& what);
 
 // One for each backbone and backend.
-std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
-std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
+std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, const Computing& computing,
+                                       std::uint64_t seed);
+std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, const Computing& computing,
+                                           std::uint64_t seed);

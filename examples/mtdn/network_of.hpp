@@ -20,8 +20,10 @@ class NetworkOf final : public Network {
     using Model = mtdn::Siamese<Backbone, mtdn::AnyFeatureFusion<Backend>>;
 
 public:
-    NetworkOf(const mtdn::ModelDescription& description, int threads, std::uint64_t seed, Make make)
-        : backend_({.threads = threads}), random_(seed, "initialise"),
+    NetworkOf(const mtdn::ModelDescription& description, const Computing& computing, std::uint64_t seed, Make make)
+        : backend_({.threads = computing.threads,
+                    .precision = computing.precision == "bf16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single}),
+          random_(seed, "initialise"),
           model_(make(backend_, description, random_), mtdn::feature_fusion<Backend>(description.feature_fusion),
                  description.tasks, random_, {.widths = description.head_widths, .classes = description.classes}) {
         model_.set_size(description.size);
@@ -118,7 +120,7 @@ private:
 };
 
 template <class Backend, class Make>
-std::unique_ptr<Network> make_network_of(const mtdn::ModelDescription& description, int threads, std::uint64_t seed,
-                                         Make make) {
-    return std::make_unique<NetworkOf<Backend, Make>>(description, threads, seed, make);
+std::unique_ptr<Network> make_network_of(const mtdn::ModelDescription& description, const Computing& computing,
+                                         std::uint64_t seed, Make make) {
+    return std::make_unique<NetworkOf<Backend, Make>>(description, computing, seed, make);
 }

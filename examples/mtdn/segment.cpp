@@ -61,7 +61,7 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
 
 void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(c.data.empty() != c.frames.empty(), "segment: give either --data or --frames");
-    const auto network = open_network(c.model, common.threads);
+    const auto network = open_network(c.model, common.computing);
     const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
@@ -121,6 +121,7 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
     command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
     command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free")->check(CLI::NonNegativeNumber);
+    add_precision(*command, common);
     command->footer("Example: mtdn segment --model runs/film/best.safetensors --frames film/s5/frames --out masks");
     command->callback([c, &common] { segment(*c, common); });
 }

@@ -19,7 +19,8 @@ TEST_CASE("a backend says its threads and instructions, and what more there is")
     CHECK(backend.threads() == 3);
     CHECK_THAT(backend.describe(), Catch::Contains("3 threads") && Catch::Contains("baseline"));
     CHECK((backend.describe().find("-march=native") != std::string::npos) == (offered > 0));
-    CHECK_THAT(Cpu({.threads = 1}).describe(), Catch::Contains("1 thread,"));
+    CHECK_THAT(Cpu({.threads = 1}).describe(), Catch::Contains("1 thread,") && !Catch::Contains("bfloat16"));
+    CHECK_THAT(Cpu({.precision = Precision::bfloat16}).describe(), Catch::Contains("bfloat16"));
     CHECK_THROWS_AS(Cpu({.threads = -1}), OptionError);
 }
 

@@ -4,6 +4,9 @@
 #include <mtdn/io/npy.hpp>
 #include <mtdn/io/png.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 using namespace mtdn;
 using namespace mtdn::testing;
 
@@ -121,6 +124,43 @@ TEST_CASE("another backbone, feature fusion and loss train and load by the same 
     const auto json = parse_json(evaluated.out, "evaluate")["forward"];
     CHECK(json.contains("A2"));
     CHECK(!json.contains("A1"));
+}
+
+TEST_CASE("in bfloat16 logits are nearly those of single precision, and a run keeps what it was begun in") {
+    const Scratch scratch;
+    const auto sequence = read_dataset(film().data).test()[0];
+    const auto frames = film().data + "/" + sequence.name + "/frames/";
+    const auto logits = [&](const std::string& precision) {
+        const auto out = (scratch / ("change" + precision)).string();
+        const auto run = mtdn_run(scratch, "change --model " + film().model + " " + frames +
+                                               sequence.frame_names.front() + " " + frames +
+                                               sequence.frame_names.back() + " --precision " + precision + " --out " + out);
+        INFO(run.err);
+        REQUIRE(run.status == 0);
+        return read_npy<float, 3>(out + "/A1.npy");
+    };
+    const auto single = logits("single"), half = logits("bf16");
+    double largest = 0, off = 0;
+    for (std::size_t i = 0; i < single.size(); ++i) {
+        largest = std::max<double>(largest, std::abs(single.data()[i]));
+        off = std::max<double>(off, std::abs(half.data()[i] - single.data()[i]));
+    }
+    CHECK(off > 1e-5 * largest);
+    CHECK(off < 0.1 * largest);
+
+    const auto train = [&](const std::string& precision) {
+        const auto out = (scratch / precision).string();
+        const auto run = mtdn_run(scratch, "train --data " + film().data + " --out " + out + " " + Film::recipe() +
+                                               " --epochs 1 --precision " + precision);
+        INFO(run.err);
+        REQUIRE(run.status == 0);
+        // What `--resume` takes up.
+        CHECK(parse_json(text_of(out + "/run.json"), "run.json")["options"]["precision"] == precision);
+        return text_of(out + "/last.safetensors");
+    };
+    CHECK((train("bf16") != train("single")));
+    for (const std::string command : {"train --out a", "evaluate --model a --data b", "segment --model a --out b"})
+        CHECK(mtdn_run(scratch, command + " --precision half").err.find("--precision") != std::string::npos);
 }
 
 TEST_CASE("a model begins from another's backbone") {

@@ -54,8 +54,12 @@ public:
     ThreadPool& thread_pool() { return workspace_.threads; }
     std::string describe() const {
         const int offered = detail::cpu::processor_level<I>();
-        const std::string text =
-            concatenate("CPU, ", threads(), threads() == 1 ? " thread, " : " threads, ", I::name);
+        const char* const precision = workspace_.precision == Precision::single ? ""
+                                      : detail::cpu::Pairs<I>::native
+                                          ? ", convolutions in bfloat16"
+                                          : ", convolutions in bfloat16 (slower without its instruction)";
+        const std::string text = concatenate("CPU, ", threads(), threads() == 1 ? " thread, " : " threads, ", I::name,
+                                             precision);
         if (offered <= I::level) return text;
         return concatenate(text, "; the processor offers ", detail::cpu::isa_name(offered),
                            ": build with -march=native to use it");
