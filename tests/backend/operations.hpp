@@ -16,13 +16,12 @@ using mtdn::testing::values_of;
 
 namespace {
 
-/// A backend with so many threads; the reference has one.
+/// A backend with so many threads, or whose threads take turns in that order; the reference and a GPU have no choice.
 template <Backend B>
 std::unique_ptr<B> backend_with(int threads) {
-    if constexpr (std::same_as<B, Reference<typename B::Scalar>>)
-        return std::make_unique<B>();
-    else
-        return std::unique_ptr<B>(new B({.threads = threads}));
+    if constexpr (requires { new B({.threads = threads}); }) return std::unique_ptr<B>(new B({.threads = threads}));
+    else if constexpr (requires { new B({.order = threads}); }) return std::unique_ptr<B>(new B({.order = threads}));
+    else return std::make_unique<B>();
 }
 
 }  // namespace
