@@ -32,27 +32,33 @@ struct Parts {
         for (const auto& from : operand.parts()) {
             Part& part = parts[i++];
             part = {from.x.data, from.x.stride, from.scale.data, from.shift.data, from.scale.stride, 1, begin,
-                    begin + from.x.shape.channels, from.activation};
-            if (from.pending()) part.frames_in_group = from.x.shape.frames / from.scale.shape.frames;
+                    begin + from.x.shape.channels, Activation::identity};
+            if (from.pending()) {
+                part.frames_in_group = from.x.shape.frames / from.scale.shape.frames;
+                part.activation = from.activation;
+            }
             begin = part.end;
         }
     }
 
     /// Channel `channel` of pixel `pixel`, which lies in frame `frame`.
     MTDN_DEVICE float at(Index frame, Index pixel, Index channel) const {
-        // No subscript that depends on the channel: the parts would move from registers to memory.
+        // No subscript that depends on the channel, which would move the parts from registers to memory; and the
+        // activation's code is there once.
         float value = 0;
+        Activation activation = Activation::identity;
         MTDN_UNROLL
         for (const Part& part : parts)
             if (channel >= part.begin && channel < part.end) {
                 const Index c = channel - part.begin;
                 value = part.data[pixel * part.stride + c];
+                activation = part.activation;
                 if (part.scale) {
                     const Index at = split(frame, part.frames_in_group).quotient * part.vector_stride + c;
-                    value = activated(part.activation, part.scale[at] * value + part.shift[at]);
+                    value = part.scale[at] * value + part.shift[at];
                 }
             }
-        return value;
+        return activated(activation, value);
     }
 };
 

@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include <mtdn/backend/cuda/operations.hpp>
@@ -32,32 +33,37 @@ struct Emulator {
 
 namespace detail::cuda {
 
-/// The threads of one block, each on a stack of its own, where they meet at barriers.
+/// The threads of one block, each on a stack of its own, which they keep from block to block.
 class Fibers {
 public:
-    /// Runs `body(thread)` for all threads, thread order[0] first. `sync` returns to here until all have arrived.
+    /// Runs `body(thread)` for all threads, thread order[0] first. `sync` returns once all have called it.
     template <class Body>
     void run(const std::vector<int>& order, const Body& body) {
         const std::size_t count = order.size();
-        while (fibers_.size() < count) fibers_.push_back(std::make_unique<Fiber>());
+        while (fibers_.size() < count) fibers_.push_back(begin());
         call_ = [](const void* that, int thread) { (*static_cast<const Body*>(that))(thread); };
         body_ = &body;
-        error_ = nullptr;
-        for (std::size_t i = 0; i < count; ++i) begin(*fibers_[i], order[i]);
+        for (std::size_t i = 0; i < count; ++i) fibers_[i]->thread = order[i];
         for (std::size_t left = count; left > 0;) {
             std::size_t finished = 0;
-            for (std::size_t i = 0; i < count; ++i) {
+            for (std::size_t i = 0; i < count && !error_; ++i) {
                 current_ = fibers_[i].get();
+                current_->finished = false;
                 ::swapcontext(&scheduler_, &current_->context);
-                if (error_) std::rethrow_exception(error_);
                 finished += current_->finished ? 1 : 0;
             }
-            require<BackendError>(finished == 0 || finished == left, "a barrier that ", left - finished, " of ", left,
-                                  " threads reach");
+            if (!error_ && finished != 0 && finished != left)
+                error_ = std::make_exception_ptr(BackendError(
+                    concatenate("a barrier that ", left - finished, " of ", left, " threads reach")));
+            if (error_) {
+                fibers_.clear();  // some are still in the body
+                std::rethrow_exception(std::exchange(error_, nullptr));
+            }
             left -= finished;
         }
     }
 
+    /// Lets the others go on until they are here too.
     void sync() { ::swapcontext(&current_->context, &scheduler_); }
 
 private:
@@ -70,30 +76,31 @@ private:
         bool finished = false;
     };
 
-    void begin(Fiber& fiber, int thread) {
-        fiber.thread = thread;
-        fiber.finished = false;
-        ::getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.get();
-        fiber.context.uc_stack.ss_size = stack_bytes;
-        fiber.context.uc_link = &scheduler_;
+    std::unique_ptr<Fiber> begin() {
+        auto fiber = std::make_unique<Fiber>();
+        ::getcontext(&fiber->context);
+        fiber->context.uc_stack.ss_sp = fiber->stack.get();
+        fiber->context.uc_stack.ss_size = stack_bytes;
         // A context takes ints alone.
         const auto self = reinterpret_cast<std::uintptr_t>(this);
-        ::makecontext(&fiber.context, reinterpret_cast<void (*)()>(&enter), 2, static_cast<int>(self >> 32),
+        ::makecontext(&fiber->context, reinterpret_cast<void (*)()>(&work), 2, static_cast<int>(self >> 32),
                       static_cast<int>(self & 0xffffffff));
+        return fiber;
     }
 
-    static void enter(int high, int low) {
+    static void work(int high, int low) {
         const auto address = (static_cast<std::uintptr_t>(static_cast<unsigned>(high)) << 32) |
                              static_cast<unsigned>(low);
         auto& self = *reinterpret_cast<Fibers*>(address);
-        Fiber& own = *self.current_;
-        try {
-            self.call_(self.body_, own.thread);
-        } catch (...) {
-            self.error_ = std::current_exception();
+        for (;;) {
+            try {
+                self.call_(self.body_, self.current_->thread);
+            } catch (...) {
+                self.error_ = std::current_exception();
+            }
+            self.current_->finished = true;
+            self.sync();
         }
-        own.finished = true;
     }
 
     std::vector<std::unique_ptr<Fiber>> fibers_;
