@@ -12,9 +12,11 @@
 #include <mtdn/io/json.hpp>
 #include <mtdn/io/polarity.hpp>
 
+#include "machine.hpp"
+
 /// Options that every command has.
 struct Common {
-    int threads = 0;         ///< 0: one for each processor
+    Machine machine;
     std::uint64_t seed = 0;  ///< of all that is random
     bool json = false;       ///< figures as JSON, alone on standard output
 };
@@ -33,6 +35,9 @@ void print_warnings(const std::vector<mtdn::Warning>& warnings);
 
 /// Writes JSON to standard output.
 void print_json(const mtdn::Json& json);
+
+/// Adds `--device cpu|cuda|auto`.
+void add_device(CLI::App& command, Common& common);
 
 /// Adds `--polarity FEATURE,BACKGROUND`.
 void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::string& what);

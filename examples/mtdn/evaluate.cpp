@@ -50,7 +50,7 @@ mtdn::TaskMasks threshold_masks(const mtdn::Sequence& sequence) {
 }
 
 void evaluate(const EvaluateCommand& c, const Common& common) {
-    const auto network = open_network(c.model, common.threads);
+    const auto network = open_network(c.model, common.machine);
     const auto data = mtdn::read_dataset(c.data);
     print_warnings(data.warnings());
     const auto sequences = c.split == "all" ? data.all()
@@ -93,6 +93,7 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
 void add_evaluate(CLI::App& app, Common& common) {
     auto c = std::make_shared<EvaluateCommand>();
     auto* command = app.add_subcommand("evaluate", "Scores a model on labelled sequences");
+    add_device(*command, common);
     command->add_option("--model", c->model, "Weights (.safetensors)")->required();
     command->add_option("--data", c->data, "Folder of the dataset")->required();
     command->add_option("--split", c->split, "Sequences to score")

@@ -15,6 +15,12 @@ void print_warnings(const std::vector<mtdn::Warning>& warnings) {
 
 void print_json(const mtdn::Json& json) { std::cout << mtdn::json_text(json) << '\n'; }
 
+void add_device(CLI::App& command, Common& common) {
+    command.add_option("--device", common.machine.device, "cpu; cuda, an NVIDIA GPU; auto, a GPU where there is one")
+        ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
+        ->capture_default_str();
+}
+
 void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::string& what) {
     command.add_option("--polarity", polarity, what + ": values of feature and background, such as 255,0")
         ->delimiter(',')
@@ -40,7 +46,7 @@ int main(int argc, char** argv) {
     add_evaluate(app, common);
     add_score(app, common);
     for (auto* command : app.get_subcommands({})) {
-        command->add_option("--threads", common.threads, "Threads; 0: one for each processor")->check(CLI::NonNegativeNumber);
+        command->add_option("--threads", common.machine.threads, "Threads; 0: one for each processor")->check(CLI::NonNegativeNumber);
         command->add_option("--seed", common.seed, "Seed of all that is random");
         command->add_flag("--json", common.json, "Figures as JSON, alone on standard output");
     }

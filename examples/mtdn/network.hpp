@@ -14,6 +14,8 @@
 #include <mtdn/experiment/segment_options.hpp>
 #include <mtdn/experiment/train_options.hpp>
 
+#include "machine.hpp"
+
 /// Where a training run keeps its files, and when it writes them.
 struct RunOptions {
     std::filesystem::path folder;     ///< best.safetensors, last.safetensors, checkpoint.safetensors, curve.csv, curve.jsonl
@@ -47,11 +49,12 @@ public:
 
 /// A model as described, with fresh weights drawn from the seed.
 ///
-/// @throws OptionError if the program has no such backbone
-std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
+/// @throws OptionError if the program has no such backbone; BackendError if it cannot use the device that is named
+std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, const Machine& machine,
+                                      std::uint64_t seed);
 
 /// The model in a file, warnings printed.
-std::unique_ptr<Network> open_network(const std::filesystem::path& file, int threads);
+std::unique_ptr<Network> open_network(const std::filesystem::path& file, const Machine& machine);
 
 /// Options whose progress is shown on standard error, where that is a terminal.
 mtdn::SegmentOptions with_progress(const std::string& what);
@@ -59,3 +62,5 @@ mtdn::SegmentOptions with_progress(const std::string& what);
 // One for each backbone and backend.
 std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
 std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed);
+std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription& description, std::uint64_t seed);
+std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription& description, std::uint64_t seed);

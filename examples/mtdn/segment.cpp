@@ -61,7 +61,7 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
 
 void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(c.data.empty() != c.frames.empty(), "segment: give either --data or --frames");
-    const auto network = open_network(c.model, common.threads);
+    const auto network = open_network(c.model, common.machine);
     const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
@@ -108,6 +108,7 @@ void segment(const SegmentCommand& c, const Common& common) {
 void add_segment(CLI::App& app, Common& common) {
     auto c = std::make_shared<SegmentCommand>();
     auto* command = app.add_subcommand("segment", "Segments sequences, labelled or not");
+    add_device(*command, common);
     command->add_option("--model", c->model, "Weights (.safetensors)")->required();
     command->add_option("--data", c->data, "Folder of a dataset");
     command->add_option("--frames", c->frames, "Folder of frames, or a TIFF file of several pages");

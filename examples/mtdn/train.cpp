@@ -128,7 +128,7 @@ void train(TrainCommand& c, Common& common) {
                            : c.batch_norm == "frozen" ? mtdn::BatchNormPolicy::frozen
                                                       : mtdn::BatchNormPolicy::branch;
     c.options.progress = mtdn::print_progress;
-    auto network = make_network(c.model, common.threads, common.seed);
+    auto network = make_network(c.model, common.machine, common.seed);
     if (!c.init.empty() && !c.resume) print_warnings(network->load_backbone(c.init));
     std::cerr << c.model.backbone << ", " << network->parameter_count() << " parameters, " << network->device() << '\n';
     if (!c.resume) begin(c, common);
@@ -161,6 +161,7 @@ void train(TrainCommand& c, Common& common) {
 void add_train(CLI::App& app, Common& common) {
     auto options = std::make_shared<TrainCommand>();
     auto* command = app.add_subcommand("train", "Trains a model on a dataset's training sequences");
+    add_device(*command, common);
     add_options(*command, *options);
     command->callback([options, &common] { train(*options, common); });
 }

@@ -5,7 +5,8 @@
 
 std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, int threads, std::uint64_t seed) {
     return make_network_of<mtdn::Cpu>(
-        description, threads, seed, [](mtdn::Cpu& cpu, const mtdn::ModelDescription& d, mtdn::Random& random) {
+        description, mtdn::CpuOptions{.threads = threads}, seed,
+        [](mtdn::Cpu& cpu, const mtdn::ModelDescription& d, mtdn::Random& random) {
             return mtdn::UNet{cpu, {.in_channels = d.in_channels, .width = d.width, .depth = d.depth}, random};
         });
 }
