@@ -13,8 +13,4 @@
 #error "<mtdn/cuda_kernels.cuh> is C++20: compile it with nvcc -std=c++20, or link the CMake target mtdn::cuda"
 #endif
 
-// nvcc warns of a View's conversion to a constant one where it has none.
-#pragma nv_diagnostic push
-#pragma nv_diag_suppress 554
 #include <mtdn/backend/cuda/gpu.cuh>
-#pragma nv_diagnostic pop

@@ -1,4 +1,8 @@
 // What the emulator finds, and how kernels are cut.
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
 #include <cmath>
 #include <vector>
 
@@ -75,6 +79,19 @@ TEST_CASE("a barrier that only some threads reach, and shared memory outside of 
     CHECK_THROWS_WITH(launch(queue, 1, HalfABarrier{}), Catch::Contains("a barrier that 4 of 8 threads reach"));
     CHECK_THROWS_WITH(launch(queue, 1, OutOfShared{}), Catch::Contains("element 4 of 4"));
     CHECK(neighbours(0, true)[0] == 1);
+}
+
+TEST_CASE("the host cannot touch the device's memory") {
+    CudaFor<testing::Emulator> emulated;
+    const Tensor<CudaFor<testing::Emulator>> x(emulated, vector_shape(100));
+    emulated.fill(x, 1);
+    // The system refuses to read for us what we may not.
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    CHECK(::write(ends[1], x.data(), 1) == -1);
+    CHECK(errno == EFAULT);
+    for (const int end : ends) ::close(end);
+    CHECK(emulated.sum_of_squares(x) == 100);
 }
 
 TEST_CASE("tiles and pieces of a product cover it once") {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <cstddef>
@@ -24,7 +25,8 @@ struct EmulatorOptions {
 /// The host, running kernels thread by thread: slow, and exact about who waits for whom.
 ///
 /// It refuses a barrier that only some threads of a block reach and shared memory outside of an array, and fills shared
-/// memory with NaN before each block. A missing barrier shows as results that differ between orders.
+/// memory with NaN before each block. A missing barrier shows as results that differ between orders. Between operations
+/// its memory may not be touched: host code that takes it for its own ends by a segmentation fault.
 struct Emulator {
     using Options = EmulatorOptions;
 };
@@ -111,9 +113,46 @@ private:
     std::exception_ptr error_;
 };
 
+/// Memory that may be touched only while it is open.
+class EmulatedMemory final : public MemoryPool {
+public:
+    EmulatedMemory() {
+        void* all = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        require<BackendError>(all != MAP_FAILED, "Emulator: no room for its memory");
+        base_ = static_cast<char*>(all);
+    }
+    ~EmulatedMemory() override { ::munmap(base_, room); }
+
+    void set_open(bool open) { ::mprotect(base_, used_, open ? PROT_READ | PROT_WRITE : PROT_NONE); }
+
+private:
+    static constexpr std::size_t room = std::size_t{1} << 36;  // addresses; pages come when they are touched
+
+    void* allocate(std::size_t bytes) override {
+        require<BackendError>(bytes <= room - used_, "Emulator: out of memory");
+        return base_ + std::exchange(used_, used_ + (bytes + 4095) / 4096 * 4096);
+    }
+    void deallocate(void*) noexcept override {}
+
+    char* base_ = nullptr;
+    std::size_t used_ = 0;
+};
+
 template <>
 class Queue<testing::Emulator> {
 public:
+    /// Opens the memory for as long as it lives.
+    class Running {
+    public:
+        explicit Running(Queue& queue) : memory_(*queue.memory_) { memory_.set_open(true); }
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        ~Running() { memory_.set_open(false); }
+
+    private:
+        EmulatedMemory& memory_;
+    };
+
     explicit Queue(const testing::EmulatorOptions& options) : order_(options.order) {}
 
     MemoryPool& memory() { return *memory_; }
@@ -121,11 +160,13 @@ public:
     void wait() {}
 
     void copy_in(const void* from, void* to, const Rows& rows) {
+        const Running running(*this);
         for (std::size_t i = 0; i < rows.count; ++i)
             std::memcpy(static_cast<char*>(to) + i * rows.step, static_cast<const char*>(from) + i * rows.bytes,
                         rows.bytes);
     }
     void copy_out(const void* from, void* to, const Rows& rows) {
+        const Running running(*this);
         for (std::size_t i = 0; i < rows.count; ++i)
             std::memcpy(static_cast<char*>(to) + i * rows.bytes, static_cast<const char*>(from) + i * rows.step,
                         rows.bytes);
@@ -143,7 +184,7 @@ public:
 
 private:
     int order_;
-    std::shared_ptr<MemoryPool> memory_ = std::make_shared<HostMemoryPool>();
+    std::shared_ptr<EmulatedMemory> memory_ = std::make_shared<EmulatedMemory>();
     Fibers fibers_;
 };
 
@@ -178,6 +219,7 @@ void launch(Queue<testing::Emulator>& queue, Index blocks, const Body& body) {
     std::vector<int> order;
     for (int i = 0; i < Body::threads; ++i) order.push_back(static_cast<int>(queue.turn(i, Body::threads)));
     auto shared = std::make_unique<Shared>();
+    const Queue<testing::Emulator>::Running running(queue);
     for (Index i = 0; i < blocks; ++i) {
         const Index block = queue.turn(i, blocks);
         const auto run = [&](int thread) {
