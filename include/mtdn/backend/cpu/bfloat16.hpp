@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/simd.hpp>
 
