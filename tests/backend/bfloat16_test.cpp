@@ -46,12 +46,12 @@ struct Layer {
     Shape w() const { return {window.kernel, window.kernel, x.channels, out}; }
 };
 
-/// A tensor of values that bfloat16 holds exactly, the same for every backend.
+/// A tensor of values that bfloat16 holds exactly, the same for every backend, times a factor.
 template <class B>
-Tensor<B> exact_values(B& backend, const Shape& shape, std::uint64_t seed) {
+Tensor<B> exact_values(B& backend, const Shape& shape, std::uint64_t seed, double factor) {
     Random random(seed);
     std::vector<typename B::Scalar> values(static_cast<std::size_t>(shape.size()));
-    for (auto& value : values) value = static_cast<typename B::Scalar>(rounded(random.normal()));
+    for (auto& value : values) value = static_cast<typename B::Scalar>(factor * rounded(random.normal()));
     Tensor<B> tensor(backend, shape);
     backend.upload(std::span<const typename B::Scalar>(values), View<B, typename B::Scalar>(tensor));
     return tensor;
@@ -59,12 +59,14 @@ Tensor<B> exact_values(B& backend, const Shape& shape, std::uint64_t seed) {
 
 /// Every pass of a layer, and of the transposed convolution that doubles its side.
 template <class B>
-std::vector<std::vector<double>> passes(B& backend, const Layer& layer) {
+std::vector<std::vector<double>> passes(B& backend, const Layer& layer, double factor = 1) {
     const Shape doubled{layer.x.frames, 2 * layer.x.height, 2 * layer.x.width, layer.out};
     const Shape wt{2, 2, layer.x.channels, layer.out};
-    const auto x = exact_values(backend, layer.x, 1), w = exact_values(backend, layer.w(), 2);
-    const auto dy = exact_values(backend, layer.y(), 3), transposed = exact_values(backend, wt, 4);
-    const auto slopes = exact_values(backend, doubled, 5);
+    const auto values = [&](const Shape& shape, std::uint64_t seed) {
+        return exact_values(backend, shape, seed, factor);
+    };
+    const auto x = values(layer.x, 1), w = values(layer.w(), 2), dy = values(layer.y(), 3);
+    const auto transposed = values(wt, 4), slopes = values(doubled, 5);
     const Tensor<B> y(backend, layer.y()), dx(backend, layer.x), dw(backend, layer.w()), up(backend, doubled),
         down(backend, layer.x), dt(backend, wt), none;
     backend.convolve(x, w, none, none, layer.window, Activation::identity, y);
@@ -77,8 +79,8 @@ std::vector<std::vector<double>> passes(B& backend, const Layer& layer) {
     backend.transposed_convolve_backward_weights(x, slopes, dt, none);
     std::vector<std::vector<double>> results;
     for (const auto& tensor : {y, dx, dw, up, down, dt}) {
-        const auto values = values_of(tensor);
-        results.emplace_back(values.begin(), values.end());
+        const auto numbers = values_of(tensor);
+        results.emplace_back(numbers.begin(), numbers.end());
     }
     return results;
 }
@@ -129,6 +131,22 @@ TEMPLATE_TEST_CASE("sums of exact products are those of the reference to single 
             const auto [rms, largest] = testing::deviation(ours[pass], expected[pass]);
             CHECK(rms <= 1e-6);
             CHECK(largest <= 5e-6);
+        }
+    }
+}
+
+// Odd channels and columns are paired with zeros, on both sides: 0 times what lies there would be no number.
+TEST_CASE("what fills up a pair is nothing that lies beside the operands or was there before") {
+    Cpu backend({.threads = 1, .precision = Precision::bfloat16});
+    Reference<double> reference;
+    for (const Index channels : {3, 33}) {
+        backend.fill(Tensor<Cpu>(backend, vector_shape(1 << 20)), NAN);  // operands are cut from it, one after the other
+        const Layer odd{{1, 6, 7, channels}, 5, {.kernel = 3, .padding = 1}};
+        passes(backend, {{1, 6, 8, channels + 1}, 5, odd.window}, NAN);
+        const auto ours = passes(backend, odd), expected = passes(reference, odd);
+        for (std::size_t pass = 0; pass < ours.size(); ++pass) {
+            INFO(channels << " channels, pass " << pass);
+            CHECK(testing::deviation(ours[pass], expected[pass]).rms <= 1e-6);
         }
     }
 }

@@ -21,8 +21,8 @@ namespace mtdn {
 struct CpuOptions {
     int threads = 0;  ///< threads to work with, the caller's among them; 0: one for each processor
     ConvolutionAlgorithm convolution = ConvolutionAlgorithm::automatic;  ///< how 3×3 convolutions are computed
-    /// Precision of all convolutions, transposed ones and gradients too. bfloat16 is direct: the transform would multiply
-    /// its error. Everything else (statistics, sums of biases, losses, updates) stays in single precision.
+    /// Precision of all convolutions, transposed ones and gradients too. bfloat16 is direct: Winograd's transform would
+    /// make its error five times as large. Everything else (statistics, biases, losses, updates) stays in single precision.
     Precision precision = Precision::single;
 };
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/simd.hpp>
 
@@ -31,7 +29,8 @@ struct Product {
 
 /// The products of two bfloat16 are exact in single precision; each sum is rounded once.
 ///
-/// The instruction differs in the last bit only, and in taking what is below 2⁻¹²⁶ for 0.
+/// The instruction is documented as two fused multiply-adds as well, which take what is below 2⁻¹²⁶ for 0; which half it adds
+/// first shows in the last bit at most.
 template <class I>
 struct Product<Pairs<I>> {
     MTDN_ALWAYS_INLINE static void add(const Vector<I>& a, const float& b, Vector<I>& sum) {
