@@ -6,12 +6,6 @@
 
 #include <mtdn/backend/backend.hpp>
 
-#ifdef __CUDACC__
-// nvcc warns of a View's conversion to a constant one where it has none.
-#pragma nv_diagnostic push
-#pragma nv_diag_suppress 554
-#endif
-
 namespace mtdn {
 
 namespace detail::cuda {
@@ -145,7 +139,3 @@ using Cuda = CudaFor<Gpu>;
 static_assert(Backend<Cuda>);
 
 }  // namespace mtdn
-
-#ifdef __CUDACC__
-#pragma nv_diagnostic pop
-#endif

@@ -9,6 +9,12 @@
 
 namespace mtdn {
 
+#ifdef __CUDACC__
+// nvcc warns of a conversion that a constant view does not have.
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 554
+#endif
+
 /// What an operation of backend `B` sees of a tensor: where it is, its shape, and the step from pixel to pixel.
 ///
 /// Owns nothing. Channels are contiguous; pixel p (counted over frames, rows and columns) starts at
@@ -30,6 +36,10 @@ struct View {
     }
     operator View<B, const T>() const requires(!std::is_const_v<T>) { return {data, shape, stride}; }
 };
+
+#ifdef __CUDACC__
+#pragma nv_diagnostic pop
+#endif
 
 /// Values on backend `B`, channels last. A handle: copies share the values, and the last one frees them.
 ///
