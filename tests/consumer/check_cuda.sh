@@ -6,9 +6,10 @@ source=$1 build=$2 work=$3 cmake=$4 compiler=$5 nvcc=$6
 rm -rf "$work"
 mkdir -p "$work"
 "$cmake" --install "$build" --prefix "$work/prefix" --component library > "$work/install.log"
-# PTX alone is quickest to compile, and runs on any GPU.
+# PTX alone, as it comes, is quickest to compile, and runs on any GPU.
 "$cmake" -S "$source/tests/consumer/cuda" -B "$work/build" -DCMAKE_CXX_COMPILER="$compiler" \
-    -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES=75-virtual -DCMAKE_PREFIX_PATH="$work/prefix"
+    -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES=75-virtual -DCMAKE_CUDA_FLAGS="-Xcicc -O0" \
+    -DCMAKE_PREFIX_PATH="$work/prefix"
 "$cmake" --build "$work/build"
 "$work/build/program"
 "$work/build/twice"

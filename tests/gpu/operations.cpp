@@ -23,6 +23,17 @@ int main() try {
     Cuda again;
     for (const auto& failure : testing::check_equal_bits(*gpu, again)) failures.push_back(failure);
     try {
+        Tensor<Cuda> logits(*gpu, {1, 1, 1, 4}), loss(*gpu, vector_shape(1)), divisor(*gpu, vector_shape(1));
+        Tensor<Cuda, std::uint8_t> labels(*gpu, {1, 1, 1, 1});
+        const std::uint8_t none = 4;
+        gpu->upload(std::span<const std::uint8_t>(&none, 1), View<Cuda, std::uint8_t>(labels));
+        gpu->fill(logits, 0);
+        gpu->focal_loss(logits, labels, Tensor<Cuda>(), FocalOptions{}, loss, divisor);
+        failures.push_back("label 4 of 4 classes was taken");
+    } catch (const DataError& error) {
+        if (std::string(error.what()).find("label 4 in pixel 0") == std::string::npos) failures.push_back(error.what());
+    }
+    try {
         Tensor<Cuda> huge(*gpu, {1 << 20, 1 << 10, 1 << 10, 1});
         failures.push_back("4 PiB of memory were given");
     } catch (const BackendError& error) {

@@ -73,6 +73,9 @@ public:
                               ", counted from 0");
         select();
         check(cudaGetDeviceProperties(&properties_, device_), "cudaGetDeviceProperties");
+        require<BackendError>(10 * properties_.major + properties_.minor >= 75, properties_.name,
+                              " has compute capability ", properties_.major, '.', properties_.minor,
+                              "; 7.5 or more is needed");
         require_code();
         check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
         memory_ = std::make_shared<GpuMemoryPool>(device_);
