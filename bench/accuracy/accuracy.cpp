@@ -38,7 +38,7 @@ std::vector<std::vector<double>> all_passes(B& backend, const Shape& image, Inde
     const auto x = tensor(image, 1), w = tensor({3, 3, image.channels, out}, 0.05), dy = tensor(image.with_channels(out), 1);
     const Tensor<B> y(backend, dy.shape()), dx(backend, x.shape()), dw(backend, w.shape());
     const Window window{.kernel = 3, .padding = 1};
-    backend.convolve(x, w, Tensor<B>(), window, Activation::identity, y);
+    backend.convolve(x, w, {}, {}, window, Activation::identity, y);
     backend.convolve_backward_data(dy, w, window, dx);
     backend.fill(dw, 0);
     backend.convolve_backward_weights(x, dy, window, dw, Tensor<B>());

@@ -2,8 +2,8 @@
 //
 //     mtdn_peer JOB [--threads N] [--warmup N] [--repetitions N] [--precision f32|bf16]
 //
-// JOB is KIND/WIDTH/SIZE/COUNT: inference and step of COUNT pairs, clique (a step on all pairs of COUNT frames),
-// ensemble (COUNT frames segmented by all their pairs). Prints one line of JSON: seconds of every repetition, and MiB.
+// JOB is KIND/WIDTH/SIZE/COUNT: inference and step of COUNT pairs, step16 (one that keeps what waits for the way back in
+// bfloat16), clique (a step on all pairs of COUNT frames), ensemble (COUNT frames segmented by all their pairs). Prints one line of JSON: seconds of every repetition, and MiB.
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -117,9 +117,10 @@ Work step(Model& model, const Job& job, Index frame_count, std::vector<Pair> pai
         Tape<Cpu> tape;
         FocalLoss<Cpu> focal;
         AdamW<Cpu> adamw{};
-        explicit State(Cpu& cpu) : tape(cpu), focal(cpu, {}, std::vector<double>{0.5, 1, 2, 4}) {}
+        State(Cpu& cpu, Precision kept) : tape(cpu, kept), focal(cpu, {}, std::vector<double>{0.5, 1, 2, 4}) {}
     };
-    const auto state = std::make_shared<State>(cpu);
+    const auto kept = job.kind == "step16" ? Precision::bfloat16 : Precision::single;
+    const auto state = std::make_shared<State>(cpu, kept);
     return [&model, &cpu, state, frames, labels, pairs, groups] {
         auto& flat = model.parameters();
         const std::vector<ParameterGroup> all{{0, flat.values.shape().size()}};
@@ -141,10 +142,11 @@ Work ensemble(Model& model, const Job& job, Random& random) {
 
 Work prepare(Model& model, const Job& job, Random& random) {
     if (job.kind == "inference") return inference(model, job, random);
-    if (job.kind == "step") return step(model, job, 2 * job.count, random_pairs(job.count), 2, random);
+    if (job.kind == "step" || job.kind == "step16")
+        return step(model, job, 2 * job.count, random_pairs(job.count), 2, random);
     if (job.kind == "clique") return step(model, job, job.count, all_pairs(job.count), 1, random);
     if (job.kind == "ensemble") return ensemble(model, job, random);
-    fail<OptionError>("mtdn_peer: kind \"", job.kind, "\" is none of inference, step, clique, ensemble");
+    fail<OptionError>("mtdn_peer: kind \"", job.kind, "\" is none of inference, step, step16, clique, ensemble");
 }
 
 void run(const Request& request) {

@@ -17,7 +17,7 @@ using mtdn::Index;
 
 void compare(const std::string& model, const std::vector<std::string>& frames, const std::string& out,
              const Common& common) {
-    const auto network = open_network(model, common.computing);
+    const auto network = open_network(model, common.machine);
     const auto first = mtdn::read_frame(frames[0]), second = mtdn::read_frame(frames[1]);
     mtdn::require<mtdn::DataError>(first.shape() == second.shape(), frames[1], ": expected a frame of ",
                                    mtdn::extent(first, 0), " × ", mtdn::extent(first, 1), " pixels like ", frames[0],
@@ -56,10 +56,11 @@ void add_change(CLI::App& app, Common& common) {
     };
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("change", "Shows the change between two frames: a map and the logits of every task");
+    add_device(*command, common);
+    add_precision(*command, common);
     command->add_option("--model", options->model, "Weights (.safetensors)")->required();
     command->add_option("FRAMES", options->frames, "The frame asked about, and its partner")->required()->expected(2);
     command->add_option("--out", options->out, "Folder for <task>.png and <task>.npy, (height, width, 4)")->required();
-    add_precision(*command, common);
     command->footer("Example: mtdn change --model runs/film/best.safetensors first.png last.png --out change");
     command->callback([options, &common] { compare(options->model, options->frames, options->out, common); });
 }

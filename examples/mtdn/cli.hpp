@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "computing.hpp"
-
 #include <mtdn/core/error.hpp>
 #include <mtdn/io/json.hpp>
 #include <mtdn/io/polarity.hpp>
 
+#include "machine.hpp"
+
 /// Options that every command has.
 struct Common {
-    Computing computing{};
+    Machine machine;
     std::uint64_t seed = 0;  ///< of all that is random
     bool json = false;       ///< figures as JSON, alone on standard output
 };
@@ -36,7 +36,10 @@ void print_warnings(const std::vector<mtdn::Warning>& warnings);
 /// Writes JSON to standard output.
 void print_json(const mtdn::Json& json);
 
-/// Adds `--precision`.
+/// Adds `--device cpu|cuda|auto`.
+void add_device(CLI::App& command, Common& common);
+
+/// Adds `--precision single|bf16`.
 inline constexpr const char* precision_help = "Products of convolutions; bf16: of factors rounded to bfloat16";
 void add_precision(CLI::App& command, Common& common);
 

@@ -50,7 +50,7 @@ mtdn::TaskMasks threshold_masks(const mtdn::Sequence& sequence) {
 }
 
 void evaluate(const EvaluateCommand& c, const Common& common) {
-    const auto network = open_network(c.model, common.computing);
+    const auto network = open_network(c.model, common.machine);
     const auto data = mtdn::read_dataset(c.data);
     print_warnings(data.warnings());
     const auto sequences = c.split == "all" ? data.all()
@@ -93,6 +93,8 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
 void add_evaluate(CLI::App& app, Common& common) {
     auto c = std::make_shared<EvaluateCommand>();
     auto* command = app.add_subcommand("evaluate", "Scores a model on labelled sequences");
+    add_device(*command, common);
+    add_precision(*command, common);
     command->add_option("--model", c->model, "Weights (.safetensors)")->required();
     command->add_option("--data", c->data, "Folder of the dataset")->required();
     command->add_option("--split", c->split, "Sequences to score")
@@ -103,7 +105,6 @@ void add_evaluate(CLI::App& app, Common& common) {
         ->check(CLI::IsMember({"zero", "one", "skip", "nan"}))->capture_default_str();
     command->add_flag("--threshold", c->threshold, "Scores plain thresholds, too: Otsu for A1, the filled interior of dark walls for A2");
     command->add_option("--pictures", c->pictures, "Folder for overlays, confusion maps and contact sheets");
-    add_precision(*command, common);
     command->footer("Example: mtdn evaluate --model runs/film/best.safetensors --data film --split test --fusion all");
     command->callback([c, &common] { evaluate(*c, common); });
 }

@@ -15,8 +15,14 @@ void print_warnings(const std::vector<mtdn::Warning>& warnings) {
 
 void print_json(const mtdn::Json& json) { std::cout << mtdn::json_text(json) << '\n'; }
 
+void add_device(CLI::App& command, Common& common) {
+    command.add_option("--device", common.machine.device, "cpu; cuda, an NVIDIA GPU; auto, a GPU where there is one")
+        ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
+        ->capture_default_str();
+}
+
 void add_precision(CLI::App& command, Common& common) {
-    command.add_option("--precision", common.computing.precision, precision_help)
+    command.add_option("--precision", common.machine.precision, precision_help)
         ->check(CLI::IsMember({"single", "bf16"}))
         ->capture_default_str();
 }
@@ -46,7 +52,7 @@ int main(int argc, char** argv) {
     add_evaluate(app, common);
     add_score(app, common);
     for (auto* command : app.get_subcommands({})) {
-        command->add_option("--threads", common.computing.threads, "Threads; 0: one for each processor")
+        command->add_option("--threads", common.machine.threads, "Threads; 0: one for each processor")
             ->check(CLI::NonNegativeNumber);
         command->add_option("--seed", common.seed, "Seed of all that is random");
         command->add_flag("--json", common.json, "Figures as JSON, alone on standard output");

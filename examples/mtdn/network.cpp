@@ -6,18 +6,28 @@
 
 #include "cli.hpp"
 
-std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, const Computing& computing,
+std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, const Machine& machine,
                                       std::uint64_t seed) {
     mtdn::require<mtdn::OptionError>(description.is_siamese(), "this is a single-frame model; expected a Siamese one");
-    if (description.backbone == "unet") return make_unet_cpu(description, computing, seed);
-    if (description.backbone == "residual") return make_residual_cpu(description, computing, seed);
-    mtdn::fail<mtdn::OptionError>("no backbone \"", description.backbone, "\"; expected unet or residual");
+    const bool unet = description.backbone == "unet";
+    mtdn::require<mtdn::OptionError>(unet || description.backbone == "residual", "no backbone \"",
+                                     description.backbone, "\"; expected unet or residual");
+    if (machine.device != "cpu") try {
+            mtdn::require<mtdn::BackendError>(machine.precision == "single", "--precision ", machine.precision,
+                                              " is not there for GPUs yet");
+            return unet ? make_unet_cuda(description, seed) : make_residual_cuda(description, seed);
+        } catch (const mtdn::BackendError& error) {
+            if (machine.device != "auto") throw;
+            print_warnings({{std::string("running on the CPU: ") + error.what()}});
+        }
+    return unet ? make_unet_cpu(description, machine, seed)
+                : make_residual_cpu(description, machine, seed);
 }
 
-std::unique_ptr<Network> open_network(const std::filesystem::path& file, const Computing& computing) {
+std::unique_ptr<Network> open_network(const std::filesystem::path& file, const Machine& machine) {
     const auto description = mtdn::describe(file);
     print_warnings(description.warnings);
-    auto network = make_network(description, computing, 0);
+    auto network = make_network(description, machine, 0);
     print_warnings(network->load(file));
     return network;
 }

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "computing.hpp"
-
 #include <mtdn/change/fusion.hpp>
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/experiment/model_description.hpp>
 #include <mtdn/experiment/segment_options.hpp>
 #include <mtdn/experiment/train_options.hpp>
+
+#include "machine.hpp"
 
 /// Where a training run keeps its files, and when it writes them.
 struct RunOptions {
@@ -49,18 +49,20 @@ public:
 
 /// A model as described, with fresh weights drawn from the seed.
 ///
-/// @throws OptionError if the program has no such backbone
-std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, const Computing& computing,
+/// @throws OptionError if the program has no such backbone; BackendError if it cannot use the device that is named
+std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, const Machine& machine,
                                       std::uint64_t seed);
 
 /// The model in a file, warnings printed.
-std::unique_ptr<Network> open_network(const std::filesystem::path& file, const Computing& computing);
+std::unique_ptr<Network> open_network(const std::filesystem::path& file, const Machine& machine);
 
 /// Options whose progress is shown on standard error, where that is a terminal.
 mtdn::SegmentOptions with_progress(const std::string& what);
 
 // One for each backbone and backend.
-std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, const Computing& computing,
+std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description, const Machine& machine,
                                        std::uint64_t seed);
-std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, const Computing& computing,
+std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, const Machine& machine,
                                            std::uint64_t seed);
+std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription& description, std::uint64_t seed);
+std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription& description, std::uint64_t seed);

@@ -14,16 +14,14 @@
 /// The network of one backbone and backend.
 ///
 /// `Make(backend, description, random)` makes the backbone.
-template <class Backend, class Make>
+template <class Backend, class Options, class Make>
 class NetworkOf final : public Network {
     using Backbone = std::invoke_result_t<Make, Backend&, const mtdn::ModelDescription&, mtdn::Random&>;
     using Model = mtdn::Siamese<Backbone, mtdn::AnyFeatureFusion<Backend>>;
 
 public:
-    NetworkOf(const mtdn::ModelDescription& description, const Computing& computing, std::uint64_t seed, Make make)
-        : backend_({.threads = computing.threads,
-                    .precision = computing.precision == "bf16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single}),
-          random_(seed, "initialise"),
+    NetworkOf(const mtdn::ModelDescription& description, const Options& options, std::uint64_t seed, Make make)
+        : backend_(options), random_(seed, "initialise"),
           model_(make(backend_, description, random_), mtdn::feature_fusion<Backend>(description.feature_fusion),
                  description.tasks, random_, {.widths = description.head_widths, .classes = description.classes}) {
         model_.set_size(description.size);
@@ -119,8 +117,8 @@ private:
     Model model_;
 };
 
-template <class Backend, class Make>
-std::unique_ptr<Network> make_network_of(const mtdn::ModelDescription& description, const Computing& computing,
+template <class Backend, class Options, class Make>
+std::unique_ptr<Network> make_network_of(const mtdn::ModelDescription& description, const Options& options,
                                          std::uint64_t seed, Make make) {
-    return std::make_unique<NetworkOf<Backend, Make>>(description, computing, seed, make);
+    return std::make_unique<NetworkOf<Backend, Options, Make>>(description, options, seed, make);
 }

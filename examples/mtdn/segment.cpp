@@ -61,7 +61,7 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
 
 void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(c.data.empty() != c.frames.empty(), "segment: give either --data or --frames");
-    const auto network = open_network(c.model, common.computing);
+    const auto network = open_network(c.model, common.machine);
     const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
@@ -108,6 +108,8 @@ void segment(const SegmentCommand& c, const Common& common) {
 void add_segment(CLI::App& app, Common& common) {
     auto c = std::make_shared<SegmentCommand>();
     auto* command = app.add_subcommand("segment", "Segments sequences, labelled or not");
+    add_device(*command, common);
+    add_precision(*command, common);
     command->add_option("--model", c->model, "Weights (.safetensors)")->required();
     command->add_option("--data", c->data, "Folder of a dataset");
     command->add_option("--frames", c->frames, "Folder of frames, or a TIFF file of several pages");
@@ -121,7 +123,6 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
     command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
     command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free")->check(CLI::NonNegativeNumber);
-    add_precision(*command, common);
     command->footer("Example: mtdn segment --model runs/film/best.safetensors --frames film/s5/frames --out masks");
     command->callback([c, &common] { segment(*c, common); });
 }

@@ -19,7 +19,7 @@ using mtdn::Json;
 struct TrainCommand {
     std::string data, out, init;
     bool resume = false;
-    std::string batch_norm = "branch";
+    std::string batch_norm = "branch", kept_as = "single";
     std::vector<std::string> tasks;
     mtdn::ModelDescription model;
     mtdn::TrainOptions options;
@@ -78,9 +78,11 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")->check(CLI::NonNegativeNumber);
     c.keep(command, "batch-norm", c.batch_norm, "Where batch statistics come from")
         ->check(CLI::IsMember({"branch", "stacked", "frozen"}));
+    c.keep(command, "kept", c.kept_as, "What waits for the way back; bf16 takes half the memory")
+        ->check(CLI::IsMember({"single", "bf16"}));
     c.keep(command, "no-augmentation", c.no_augmentation, "true: frames as they are");
     c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
-    c.keep(command, "precision", common.computing.precision, precision_help)->check(CLI::IsMember({"single", "bf16"}));
+    c.keep(command, "precision", common.machine.precision, precision_help)->check(CLI::IsMember({"single", "bf16"}));
     c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
     command.footer("Example: mtdn train --data film --out runs/film --width 16 --size 128 --epochs 20");
 }
@@ -128,8 +130,9 @@ void train(TrainCommand& c, Common& common) {
     c.options.batch_norm = c.batch_norm == "stacked"  ? mtdn::BatchNormPolicy::stacked
                            : c.batch_norm == "frozen" ? mtdn::BatchNormPolicy::frozen
                                                       : mtdn::BatchNormPolicy::branch;
+    c.options.kept = c.kept_as == "bf16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single;
     c.options.progress = mtdn::print_progress;
-    auto network = make_network(c.model, common.computing, common.seed);
+    auto network = make_network(c.model, common.machine, common.seed);
     if (!c.init.empty() && !c.resume) print_warnings(network->load_backbone(c.init));
     std::cerr << c.model.backbone << ", " << network->parameter_count() << " parameters, " << network->device() << '\n';
     if (!c.resume) begin(c, common);
@@ -162,6 +165,7 @@ void train(TrainCommand& c, Common& common) {
 void add_train(CLI::App& app, Common& common) {
     auto options = std::make_shared<TrainCommand>();
     auto* command = app.add_subcommand("train", "Trains a model on a dataset's training sequences");
+    add_device(*command, common);
     add_options(*command, *options, common);
     command->callback([options, &common] { train(*options, common); });
 }

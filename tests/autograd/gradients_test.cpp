@@ -210,7 +210,7 @@ TEST_CASE_METHOD(Gradients, "shapes that do not fit are named with both sides") 
     CHECK(error_of<ShapeError>([&] { concat(a, X(any({2, 4, 5, 3}))); }).find("(2, 4, 5, 3)") != std::string::npos);
     CHECK(error_of<ShapeError>([&] { gather_frames<Exact>(a, std::vector<Index>{0, 2}); }) == "gather_frames: frame 2 of 2");
     CHECK(error_of<ShapeError>([&] { convolve_slice(a, weight, 1, {3, 1, 1}); }) ==
-          "convolve_slice: input channels 1 to 4 of weights (3, 3, 2, 5)");
+          "slice_input_channels: input channels 1 to 4 of weights (3, 3, 2, 5)");
     const std::vector<Index> one{0}, two{0, 2};
     CHECK(error_of<ShapeError>([&] { combine_frames<Exact>(1, a, one, 1, b, one); }).find("more than their frames") !=
           std::string::npos);

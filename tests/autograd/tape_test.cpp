@@ -194,3 +194,59 @@ TEST_CASE("the way back frees what each node kept as it goes, and clear frees al
         CHECK(exact.memory().in_use() == base);
     }
 }
+
+TEST_CASE("what waits in bfloat16 takes less memory and changes the gradients a little, the way forth not at all") {
+    struct Result {
+        std::vector<double> loss, gradients;
+        std::size_t kept = 0;
+    };
+    // Convolutions and normalisations one behind the other, one of them with a skip connection around it.
+    const auto run = [](Precision precision) {
+        Net net;
+        Parameter<Exact> between{net.exact, {3, 3, 3, 3}, ParameterKind::convolution};
+        between.value = random_values(net.exact, between.value.shape(), net.random);
+        between.gradient = Values(net.exact, between.value.shape());
+        net.exact.fill(between.gradient, 0);
+        const Values frame = random_values(net.exact, {2, 8, 8, 2}, net.random);
+        Tape<Exact> tape(net.exact, precision);
+        Pass<Exact> pass(tape);
+        const auto normal = [&](const X& x) {
+            return batch_normalise(x, net.weight, net.bias, net.running, 1e-5, 0.1, Activation::relu, pass);
+        };
+        Result result;
+        X loss;
+        {
+            X x = normal(convolve(pass.input(frame), net.first, nullptr, {3, 1, 1}));
+            for (int i = 0; i < 4; ++i) x = normal(convolve(max_pool(x, {1, 1, 0}), between, nullptr, {3, 1, 1}));
+            x = concat(normal(convolve(x, between, nullptr, {3, 1, 1})), pass.input(frame));
+            x = convolve(x, net.last, nullptr, {1, 1, 0});
+            loss = sum(multiply(x, x));
+        }
+        result.kept = net.exact.memory().in_use();
+        result.loss = numbers(loss);
+        tape.backward(loss);
+        result.gradients = net.gradients();
+        const auto more = download(between.gradient);
+        result.gradients.insert(result.gradients.end(), more.begin(), more.end());
+        return result;
+    };
+    const Result exact = run(Precision::single), rounded = run(Precision::bfloat16);
+    CHECK(rounded.loss == exact.loss);
+    CHECK(rounded.kept < exact.kept / 2);  // a quarter of the doubles that are rounded, and what is not
+    const double apart = distance(rounded.gradients, exact.gradients) / largest(exact.gradients);
+    CHECK(apart > 1e-6);
+    CHECK(apart < 0.05);  // one rounding is 2^-9 at most; six layers of it, and a ReLU or two that switch
+}
+
+TEST_CASE("a bias learns where its convolution's weights do not") {
+    Exact exact;
+    Random random{3};
+    Tape<Exact> tape(exact);
+    Pass<Exact> pass(tape);
+    Parameter<Exact> weight{exact, {3, 3, 2, 3}, ParameterKind::convolution}, bias{exact, vector_shape(3), ParameterKind::vector};
+    weight.value = random_values(exact, weight.value.shape(), random);
+    bias.value = random_values(exact, vector_shape(3), random);
+    bias.gradient = values(exact, vector_shape(3), {0, 0, 0});
+    tape.backward(sum(convolve(pass.input(random_values(exact, {1, 4, 5, 2}, random)), weight, &bias, {3, 1, 1})));
+    CHECK(download(bias.gradient) == std::vector<double>{20, 20, 20});
+}

@@ -69,7 +69,7 @@ std::vector<std::vector<double>> passes(B& backend, const Layer& layer, double f
     const auto transposed = values(wt, 4), slopes = values(doubled, 5);
     const Tensor<B> y(backend, layer.y()), dx(backend, layer.x), dw(backend, layer.w()), up(backend, doubled),
         down(backend, layer.x), dt(backend, wt), none;
-    backend.convolve(x, w, none, layer.window, Activation::identity, y);
+    backend.convolve(x, w, none, none, layer.window, Activation::identity, y);
     backend.convolve_backward_data(dy, w, layer.window, dx);
     backend.fill(dw, 0);
     backend.convolve_backward_weights(x, dy, layer.window, dw, none);

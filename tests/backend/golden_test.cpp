@@ -112,7 +112,7 @@ TEST_CASE("convolution is PyTorch's") {
         const Window window{g.integer("kernel"), g.integer("stride"), g.integer("padding")};
         const auto dw = zeros_like(g["dw"]), dbias = zeros_like(g["dbias"]);
         check_both_ways(
-            g, [&](const Values& y) { exact.convolve(g["x"], g["w"], g["bias"], window, Activation::identity, y); },
+            g, [&](const Values& y) { exact.convolve(g["x"], g["w"], {}, g["bias"], window, Activation::identity, y); },
             [&](const Values& dx) { exact.convolve_backward_data(g["dy"], g["w"], window, dx); });
         exact.convolve_backward_weights(g["x"], g["dy"], window, dw, dbias);
         check_equal(dw, g["dw"], "dw");

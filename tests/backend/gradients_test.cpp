@@ -108,7 +108,7 @@ TEST_CASE("convolution: ways back agree with differences") {
         const auto y = check.random({2, window.output(7), window.output(6), 4}), dy = check.random(y.shape());
         check.run(
             {x, w, bias}, y, dy,
-            [&] { check.exact.convolve(x.value, w.value, bias.value, window, Activation::identity, y); },
+            [&] { check.exact.convolve(x.value, w.value, {}, bias.value, window, Activation::identity, y); },
             [&] {
                 check.exact.convolve_backward_data(dy, w.value, window, x.gradient);
                 check.exact.convolve_backward_weights(x.value, dy, window, w.gradient, bias.gradient);

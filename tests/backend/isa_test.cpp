@@ -31,7 +31,7 @@ TEST_CASE("work that repeats needs no more memory") {
     backend.fill(x, 1);
     backend.fill(w, 1);
     const auto step = [&] {
-        backend.convolve(x, w, Tensor<Cpu>(), {.padding = 1}, Activation::relu, y);
+        backend.convolve(x, w, {}, {}, {.padding = 1}, Activation::relu, y);
         backend.convolve_backward_weights(x, y, {.padding = 1}, w, Tensor<Cpu>());
     };
     step();

@@ -114,3 +114,44 @@ TEST_CASE("more than there is, is refused with the amount") {
     CHECK_THROWS_WITH(pool->obtain(~std::size_t{0} - 5), Catch::Matchers::Contains("MiB wanted"));
     CHECK(pool->held() == 0);
 }
+
+TEST_CASE("where there is little left, chunks are as small as the request, and idle ones go back first") {
+    /// Memory of a device that has 100 MiB.
+    class SmallPool final : public MemoryPool {
+    public:
+        using MemoryPool::MemoryPool;
+        ~SmallPool() override { trim(); }
+
+    private:
+        void* allocate(std::size_t bytes) override {
+            if (held() + bytes > std::size_t{100} << 20) fail<BackendError>("out of memory");
+            return std::aligned_alloc(64, bytes);
+        }
+        void deallocate(void* data) noexcept override { std::free(data); }
+    };
+    constexpr std::size_t mebibyte = 1 << 20;
+    const auto pool = std::make_shared<SmallPool>();
+    {
+        const BlockHandle first(pool->obtain(60 * mebibyte)), second(pool->obtain(30 * mebibyte));
+        CHECK(pool->held() == (64 + 30) * mebibyte);
+        CHECK_THROWS_AS(pool->obtain(20 * mebibyte), BackendError);
+    }
+    const BlockHandle third(pool->obtain(90 * mebibyte));
+    CHECK(pool->held() == 90 * mebibyte);
+}
+
+TEST_CASE("chunks grow as slowly as a device wants") {
+    class EighthPool final : public MemoryPool {
+    public:
+        EighthPool() : MemoryPool(8) {}
+        ~EighthPool() override { trim(); }
+
+    private:
+        void* allocate(std::size_t bytes) override { return std::aligned_alloc(64, bytes); }
+        void deallocate(void* data) noexcept override { std::free(data); }
+    };
+    constexpr std::size_t mebibyte = 1 << 20;
+    const auto pool = std::make_shared<EighthPool>();
+    const BlockHandle first(pool->obtain(800 * mebibyte)), second(pool->obtain(mebibyte));
+    CHECK(pool->held() == (800 + 100) * mebibyte);
+}

@@ -78,7 +78,7 @@ std::vector<Snippet> snippets(const Lines& document) {
 
 /// True for what the build compiles: examples, the program, tests and headers.
 bool is_compiled(const std::string& file) {
-    const bool source = file.ends_with(".cpp") || file.ends_with(".hpp");
+    const bool source = file.ends_with(".cpp") || file.ends_with(".hpp") || file.ends_with(".cu");
     return source && (file.starts_with("examples/") || file.starts_with("tests/") || file.starts_with("include/"));
 }
 

@@ -74,13 +74,15 @@ constexpr int steps = 48;
 struct BareStep {
     Cpu cpu{{.threads = 2}};
     Random random{7};
-    SmallModel model{UNet<Cpu>{cpu, {.in_channels = 1, .width = 4}, random}, Concatenate{}, {"A1", "A2"}, random};
-    Tape<Cpu> tape{cpu};
+    SmallModel model;
+    Tape<Cpu> tape;
     AdamW<Cpu> optimizer;
     std::vector<AnyLoss<Cpu>> losses;
     std::vector<Pair> pairs{{0, 4}, {1, 5}, {2, 6}, {3, 7}};
 
-    explicit BareStep(const std::string& loss) {
+    explicit BareStep(const std::string& loss, Precision kept = Precision::single, Index width = 4)
+        : model(UNet<Cpu>{cpu, {.in_channels = 1, .width = width}, random}, Concatenate{}, {"A1", "A2"}, random),
+          tape(cpu, kept) {
         enable_gradients(model.parameters(), model);
         for (int task = 0; task < 2; ++task)
             losses.push_back(make_loss(cpu, {.name = loss}, std::vector<double>{1, 2, 3, 4}));
@@ -115,8 +117,9 @@ TEST_CASE("counting sees an allocation") {
 
 TEST_CASE("from the third on, a step allocates nothing and touches no new page") {
     const std::string loss = GENERATE("focal", "dice+tversky");
-    INFO(loss);
-    BareStep step(loss);
+    const Precision kept = GENERATE(Precision::single, Precision::bfloat16);
+    INFO(loss << (kept == Precision::single ? "" : ", kept in bfloat16"));
+    BareStep step(loss, kept);
     for (int i = 0; i < 2; ++i) step(32, 32);
     const Cost cost = cost_of(steps, [&] { step(32, 32); });
     CHECK(cost.allocations == 0);
@@ -140,7 +143,9 @@ TEST_CASE("neither does a trainer's step, with its batch and augmentation") {
     CHECK(cost.faults < 20);
 }
 
-TEST_CASE("resident memory stays as it is however the sizes of the input change") {
+namespace {
+
+void check_resident_memory(int rounds) {
     const long before = resident_bytes();
     BareStep step("focal");
     const auto all_sizes = [&] {
@@ -150,7 +155,23 @@ TEST_CASE("resident memory stays as it is however the sizes of the input change"
     const auto held = step.cpu.memory().held(), peak = step.cpu.memory().peak();
     const long resident = resident_bytes();
     CHECK(resident - before < static_cast<long>(2 * peak));
-    for (int i = 0; i < 8; ++i) all_sizes();
+    for (int i = 0; i < rounds; ++i) all_sizes();
     CHECK(step.cpu.memory().held() == held);
     CHECK(resident_bytes() - resident < static_cast<long>(peak / 20));
+}
+
+}  // namespace
+
+TEST_CASE("resident memory stays as it is however the sizes of the input change") { check_resident_memory(8); }
+
+// Minutes each, so only where they are asked for: test_experiment "[long]".
+TEST_CASE("so it does over 2000 steps", "[.long]") { check_resident_memory(286); }
+
+TEST_CASE("198 steps of the published network allocate nothing and touch no new page", "[.long]") {
+    const Precision kept = GENERATE(Precision::single, Precision::bfloat16);
+    BareStep step("focal", kept, 32);
+    for (int i = 0; i < 2; ++i) step(256, 256);
+    const Cost cost = cost_of(198, [&] { step(256, 256); });
+    CHECK(cost.allocations == 0);
+    CHECK(cost.faults < 20);
 }

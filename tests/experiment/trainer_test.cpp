@@ -65,6 +65,19 @@ TEST_CASE("an epoch of some pairs ends with the batch that holds the last of the
     CHECK_THROWS_AS(Trainer<SmallModel>(model, small_film(), options), OptionError);
 }
 
+TEST_CASE("what waits for the way back may be kept in bfloat16: the steps are almost the same") {
+    const auto loss_of = [](Precision kept) {
+        Cpu cpu;
+        auto model = small_model(cpu);
+        auto options = quick(1);
+        options.kept = kept;
+        return train(model, small_film(), options).curve.at(0).loss;
+    };
+    const double single = loss_of(Precision::single), rounded = loss_of(Precision::bfloat16);
+    CHECK(rounded != single);
+    CHECK(rounded == Approx(single).epsilon(0.02));
+}
+
 TEST_CASE("the learning rate falls linearly by epoch") {
     Cpu cpu;
     auto model = small_model(cpu);

@@ -99,6 +99,20 @@ TEST_CASE("change writes a map and the logits of every task") {
     }
 }
 
+TEST_CASE("a GPU that is asked for is used or missed in words, and auto goes on without") {
+    const Scratch scratch;
+    const std::string command = "segment --split test --model " + film().model + " --data " + film().data +
+                                " --out " + (scratch / "masks").string() + " --device ";
+    const auto with = mtdn_run(scratch, command + "cuda");
+    const bool missing = with.err.find("no CUDA device") != std::string::npos ||
+                         with.err.find("cmake --preset cuda") != std::string::npos;
+    CHECK(with.status == (missing ? 1 : 0));
+    const auto either = mtdn_run(scratch, command + "auto");
+    CHECK(either.status == 0);
+    CHECK((either.err.find("running on the CPU") != std::string::npos) == missing);
+    CHECK(mtdn_run(scratch, command + "gpu").status == 2);
+}
+
 TEST_CASE("evaluate shows all fusions, thresholds and pictures") {
     const Scratch scratch;
     const auto run = mtdn_run(scratch, "evaluate --json --threshold --model " + film().model + " --data " + film().data +

@@ -126,7 +126,7 @@ Contestant ours(Cpu& cpu, const Layer& layer, const Operands& operands, Directio
             if (up)
                 cpu.transposed_convolve(x, w, no_bias, result);
             else
-                cpu.convolve(x, w, no_bias, window, Activation::identity, result);
+                cpu.convolve(x, w, no_bias, no_bias, window, Activation::identity, result);
         };
     else if (direction == Direction::backward_data)
         run = [=, &cpu]() mutable {

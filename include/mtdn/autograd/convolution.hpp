@@ -7,6 +7,19 @@
 
 namespace mtdn {
 
+namespace detail {
+
+/// Where weights' gradients are added: to `gradient` or, where only the bias learns, to fresh zeros.
+template <Backend B>
+Tensor<B> gradient_or_zeros(const Tensor<B>& gradient, const Tensor<B>& weight) {
+    if (!gradient.empty()) return gradient;
+    Tensor<B> zeros(weight.backend(), weight.shape());
+    weight.backend().fill(zeros, 0);
+    return zeros;
+}
+
+}  // namespace detail
+
 /// Convolution with zero padding, plus a bias if one is given. Fills `statistics`, if they are there, with those of the
 /// result; then there must be no bias.
 ///
@@ -25,19 +38,23 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
         x.backend().convolve_with_statistics(operand_of(x), weight.value, window, y, statistics.mean,
                                              statistics.variance);
     else
-        x.backend().convolve(operand_of(x), weight.value, bias ? bias->value : Tensor<B>{}, window,
-                             Activation::identity, y);
+        x.backend().convolve(operand_of(x), weight.value, Tensor<B>{}, bias ? bias->value : Tensor<B>{},
+                             window, Activation::identity, y);
     const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
     const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
-    const bool needed = x.needs_gradient() || !dw.empty() || !db.empty();
-    return record_result<B>(x.tape(), needed, std::move(y),
-                            [x, w_value = weight.value, dw, db, window](Tape<B>& tape, const Tensor<B>& dy) {
-                                if (!dw.empty())
-                                    tape.backend().convolve_backward_weights(operand_of(x), dy, window, dw, db);
-                                if (!x.needs_gradient()) return;
-                                Tensor<B> dx(tape.backend(), x.shape());
+    const bool back = x.needs_gradient(), learns = !dw.empty() || !db.empty();
+    return record_result<B>(x.tape(), back || learns, std::move(y),
+                            [kept = KeptVariable<B>(x, x.tape() && learns), places = GradientPlaces<B>(x), back, learns,
+                             in, w_value = weight.value, dw, db, window](Tape<B>& tape, const Tensor<B>& dy) {
+                                if (learns) {
+                                    const Variable<B> value = kept.value(tape);
+                                    tape.backend().convolve_backward_weights(operand_of(value), dy, window,
+                                                                             detail::gradient_or_zeros(dw, w_value), db);
+                                }
+                                if (!back) return;
+                                Tensor<B> dx(tape.backend(), in);
                                 tape.backend().convolve_backward_data(dy, w_value, window, dx);
-                                add_gradient(tape, x, dx);
+                                places.add(tape, dx);
                             });
 }
 
@@ -51,6 +68,20 @@ Tensor<B> input_channels_of(const Tensor<B>& weight, Index first, Index count) {
     return taps.channels(first * w.channels, count * w.channels);
 }
 
+/// The weights of `count` input channels from `first` on, as a tensor of their own.
+///
+/// @shape weight (k, k, I, O) → (k, k, count, O)
+/// @throws ShapeError if there are not so many input channels
+template <Backend B>
+Tensor<B> slice_input_channels(const Tensor<B>& weight, Index first, Index count) {
+    const Shape w = weight.shape();
+    require<ShapeError>(first >= 0 && first + count <= w.width, "slice_input_channels: input channels ", first, " to ",
+                        first + count, " of weights ", w);
+    Tensor<B> slice(weight.backend(), {w.frames, w.height, count, w.channels});
+    weight.backend().copy(input_channels_of(weight, first, count), input_channels_of(slice, 0, count));
+    return slice;
+}
+
 /// What some input channels add to a convolution: x convolved with the weights' input channels from `first` on.
 ///
 /// The sum over slices that cover all input channels is the convolution without its bias.
@@ -60,29 +91,29 @@ Tensor<B> input_channels_of(const Tensor<B>& weight, Index first, Index count) {
 template <Backend B>
 Variable<B> convolve_slice(const Variable<B>& x, const Parameter<B>& weight, Index first, const Window& window) {
     B& backend = x.backend();
-    const Shape in = x.shape(), w = weight.value.shape(), sliced{w.frames, w.height, in.channels, w.channels};
-    require<ShapeError>(first >= 0 && first + in.channels <= w.width, "convolve_slice: input channels ", first, " to ",
-                        first + in.channels, " of weights ", w);
-    Tensor<B> slice(backend, sliced);
-    backend.copy(input_channels_of(weight.value, first, in.channels), input_channels_of(slice, 0, in.channels));
-    Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), w.channels});
-    backend.convolve(operand_of(x), slice, Tensor<B>{}, window, Activation::identity, y);
+    const Shape in = x.shape();
+    const Tensor<B> slice = slice_input_channels(weight.value, first, in.channels);
+    Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), slice.shape().channels});
+    backend.convolve(operand_of(x), slice, Tensor<B>{}, Tensor<B>{}, window, Activation::identity, y);
     const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
-    return record_result<B>(x.tape(), x.needs_gradient() || !dw.empty(), std::move(y),
-                            [x, slice, dw, first, window](Tape<B>& tape, const Tensor<B>& dy) {
+    const bool back = x.needs_gradient();
+    return record_result<B>(x.tape(), back || !dw.empty(), std::move(y),
+                            [kept = KeptVariable<B>(x, x.tape() && !dw.empty()), places = GradientPlaces<B>(x), back, in,
+                             slice, dw, first, window](Tape<B>& tape, const Tensor<B>& dy) {
                                 B& b = tape.backend();
                                 const Index count = slice.shape().width;
                                 if (!dw.empty()) {
                                     Tensor<B> of_slice(b, slice.shape());
                                     b.fill(of_slice, 0);
-                                    b.convolve_backward_weights(operand_of(x), dy, window, of_slice, Tensor<B>{});
+                                    const Variable<B> value = kept.value(tape);
+                                    b.convolve_backward_weights(operand_of(value), dy, window, of_slice, Tensor<B>{});
                                     b.accumulate(input_channels_of(of_slice, 0, count),
                                                  input_channels_of(dw, first, count));
                                 }
-                                if (!x.needs_gradient()) return;
-                                Tensor<B> dx(b, x.shape());
+                                if (!back) return;
+                                Tensor<B> dx(b, in);
                                 b.convolve_backward_data(dy, slice, window, dx);
-                                add_gradient(tape, x, dx);
+                                places.add(tape, dx);
                             });
 }
 
@@ -100,15 +131,17 @@ Variable<B> transposed_convolve(const Variable<B>& x, const Parameter<B>& weight
     x.backend().transposed_convolve(value_of(x), weight.value, bias ? bias->value : Tensor<B>{}, y);
     const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
     const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
-    const bool needed = x.needs_gradient() || !dw.empty() || !db.empty();
-    return record_result<B>(x.tape(), needed, std::move(y),
-                            [x, w_value = weight.value, dw, db](Tape<B>& tape, const Tensor<B>& dy) {
-                                if (!dw.empty())
-                                    tape.backend().transposed_convolve_backward_weights(value_of(x), dy, dw, db);
-                                if (!x.needs_gradient()) return;
-                                Tensor<B> dx(tape.backend(), x.shape());
+    const bool back = x.needs_gradient(), learns = !dw.empty() || !db.empty();
+    return record_result<B>(x.tape(), back || learns, std::move(y),
+                            [kept = KeptVariable<B>(x, x.tape() && learns), places = GradientPlaces<B>(x), back, learns,
+                             in, w_value = weight.value, dw, db](Tape<B>& tape, const Tensor<B>& dy) {
+                                if (learns)
+                                    tape.backend().transposed_convolve_backward_weights(
+                                        value_of(kept.value(tape)), dy, detail::gradient_or_zeros(dw, w_value), db);
+                                if (!back) return;
+                                Tensor<B> dx(tape.backend(), in);
                                 tape.backend().transposed_convolve_backward_data(dy, w_value, dx);
-                                add_gradient(tape, x, dx);
+                                places.add(tape, dx);
                             });
 }
 

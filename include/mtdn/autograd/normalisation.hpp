@@ -45,10 +45,11 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     ChannelPart<B> part{value, pending, Tape<B>::no_place};
     if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
         part.place = tape->new_place();
-        tape->record(part.place, [places = GradientPlaces<B>(x), value, mean, variance, w = weight.value,
+        tape->record(part.place, [places = GradientPlaces<B>(x), kept = tape->keep(value), mean, variance, w = weight.value,
                                   b = bias.value, dw, db, epsilon, activation, own](Tape<B>& t, const Tensor<B>& dy) {
-            const Tensor<B> dx = dy.alone() ? dy : Tensor<B>(t.backend(), value.shape());
-            t.backend().normalise_backward(value, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
+            const Tensor<B> raw = t.kept(kept);
+            const Tensor<B> dx = dy.alone() ? dy : Tensor<B>(t.backend(), raw.shape());
+            t.backend().normalise_backward(raw, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
             places.add(t, dx);
         });
     }

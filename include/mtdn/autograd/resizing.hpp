@@ -15,10 +15,12 @@ Variable<B> max_pool(const Variable<B>& x, const Window& window) {
     Tensor<B> y(x.backend(), {in.frames, window.output(in.height), window.output(in.width), in.channels});
     x.backend().max_pool(operand_of(x), window, y);
     return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
-                            [x, window](Tape<B>& tape, const Tensor<B>& dy) {
-                                Tensor<B> dx(tape.backend(), x.shape());
-                                tape.backend().max_pool_backward(operand_of(x), dy, window, dx);
-                                add_gradient(tape, x, dx);
+                            [kept = KeptVariable<B>(x, x.needs_gradient()), places = GradientPlaces<B>(x), in,
+                             window](Tape<B>& tape, const Tensor<B>& dy) {
+                                const Variable<B> value = kept.value(tape);
+                                Tensor<B> dx(tape.backend(), in);
+                                tape.backend().max_pool_backward(operand_of(value), dy, window, dx);
+                                places.add(tape, dx);
                             });
 }
 

@@ -170,6 +170,36 @@ private:
     InlineVector<std::pair<typename Tape<B>::Place, Index>, 4> places_;
 };
 
+/// The value of a variable as the way back of an operation reads it again: kept by the tape, in the precision that it
+/// keeps values in.
+template <Backend B>
+class KeptVariable {
+public:
+    /// @param needed  false: nothing is kept, and `value` is not called
+    KeptVariable(const Variable<B>& x, bool needed) {
+        if (!needed) return;
+        for (const auto& part : x.parts()) parts_.push_back({x.tape()->keep(part.tensor), part.pending});
+    }
+
+    /// The same value with no place for gradients.
+    Variable<B> value(Tape<B>& tape) const {
+        Variable<B> x;
+        for (const auto& [kept, pending] : parts_) {
+            Variable<B> part({tape.kept(kept), pending, Tape<B>::no_place}, &tape);
+            if (x.empty()) x = std::move(part);
+            else x.append(part);
+        }
+        return x;
+    }
+
+private:
+    struct Part {
+        Index kept = 0;
+        PendingNormalisation<B> pending{};
+    };
+    InlineVector<Part, 4> parts_;
+};
+
 /// Adds the gradient of a variable's value to its parts' places. For the way back of an operation that keeps x.
 ///
 /// @shape dx like x

@@ -57,11 +57,12 @@ public:
         return levels;
     }
 
-    Variable<B> decode(const Levels& levels, Pass<B>& pass) const {
-        Variable<B> x = levels.back();
+    // What has been read is let go of, level by level.
+    Variable<B> decode(Levels levels, Pass<B>& pass) const {
+        Variable<B> x = std::move(levels.back());
         for (std::size_t k = 0; k < decoder_.size(); ++k) {
-            x = concat(up_[k].second(x, pass), levels[levels.size() - 2 - k]);
-            x = decoder_[k].second(std::move(x), pass);  // which so may let go of it early
+            x = concat(up_[k].second(x, pass), std::exchange(levels[levels.size() - 2 - k], {}));
+            x = decoder_[k].second(std::move(x), pass);
         }
         return x;
     }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include <mtdn/backend/bfloat16.hpp>
 #include <mtdn/backend/operand.hpp>
 #include <mtdn/backend/options.hpp>
 #include <mtdn/backend/tensor.hpp>
@@ -33,6 +34,10 @@ template <class B>
 using InLabels = View<B, const std::uint8_t>;
 template <class B>
 using OutLabels = View<B, std::uint8_t>;
+template <class B>
+using InRounded = View<B, const BFloat16>;
+template <class B>
+using OutRounded = View<B, BFloat16>;
 }  // namespace detail
 
 /// Owns memory, and moves values between the host and itself.
@@ -55,8 +60,8 @@ concept owns_memory_and_moves_values = requires(B& b, detail::In<B> x, detail::O
 
 /// Convolves, both ways.
 ///
-/// `convolve(x, w, bias, window, activation, y)`: y = activation(x ⋆ w + bias), zero padding; `bias` may be empty;
-///   x may be an `Operand`.
+/// `convolve(x, w, scale, bias, window, activation, y)`: y = activation(scale · (x ⋆ w) + bias), zero padding; `scale` and
+///   `bias`, one value for each output channel, may be empty; x may be an `Operand`.
 /// `convolve_with_statistics(x, w, window, y, mean, variance)`: y = x ⋆ w, and what `batch_statistics` says of y;
 ///   x may be an `Operand`.
 /// `convolve_backward_data(dy, w, window, dx)`: dx of the linear part.
@@ -67,7 +72,7 @@ concept owns_memory_and_moves_values = requires(B& b, detail::In<B> x, detail::O
 template <class B>
 concept convolves = requires(B& b, const Operand<B>& operand, detail::In<B> x, detail::Out<B> y, const Window& window,
                              Activation activation) {
-    { b.convolve(operand, x, x, window, activation, y) } -> std::same_as<void>;
+    { b.convolve(operand, x, x, x, window, activation, y) } -> std::same_as<void>;
     { b.convolve_with_statistics(operand, x, window, y, y, y) } -> std::same_as<void>;
     { b.convolve_backward_data(x, x, window, y) } -> std::same_as<void>;
     { b.convolve_backward_weights(operand, x, window, y, y) } -> std::same_as<void>;
@@ -99,13 +104,17 @@ concept normalises = requires(B& b, detail::In<B> x, detail::Out<B> y, Activatio
     { b.normalise_backward(x, x, x, x, x, x, number, activation, own, y, y, y) } -> std::same_as<void>;
 };
 
-/// Works on elements. In place allowed for all of these.
+/// Works on elements. In place allowed for all of these but the last two.
 ///
 /// `fill(y, value)`; `copy(x, y)`: y = x; `accumulate(x, y)`: y += x; `scale(y, factor)`: y *= factor.
 /// `combine(alpha, a, beta, b, y)`: y = αa + βb. `multiply(a, b, y)`: y = ab; `multiply_add(a, b, y)`: y += ab.
 /// `activate(x, activation, y)`; `activate_backward(x, dy, activation, dx)`: dx = dy · activation'(x).
+/// `round(x, z)`: z is the nearest to x in bfloat16; `widen(z, y)`: y = z.
 template <class B>
-concept works_on_elements = requires(B& b, detail::In<B> x, detail::Out<B> y, Activation activation, double number) {
+concept works_on_elements = requires(B& b, detail::In<B> x, detail::Out<B> y, detail::InRounded<B> in_16,
+                                     detail::OutRounded<B> out_16, Activation activation, double number) {
+    { b.round(x, out_16) } -> std::same_as<void>;
+    { b.widen(in_16, y) } -> std::same_as<void>;
     { b.fill(y, number) } -> std::same_as<void>;
     { b.copy(x, y) } -> std::same_as<void>;
     { b.accumulate(x, y) } -> std::same_as<void>;

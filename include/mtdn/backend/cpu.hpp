@@ -70,8 +70,9 @@ public:
     void download(In x, std::span<float> values) { detail::cpu::download(x, values); }
     void download(InLabels x, std::span<std::uint8_t> values) { detail::cpu::download(x, values); }
 
-    void convolve(const Operand<CpuFor>& x, In w, In bias, const Window& window, Activation activation, Out y) {
-        detail::cpu::convolve(workspace_, x, w, bias, window, activation, y);
+    void convolve(const Operand<CpuFor>& x, In w, In scale, In bias, const Window& window, Activation activation,
+                  Out y) {
+        detail::cpu::convolve(workspace_, x, w, scale, bias, window, activation, y);
     }
     void convolve_with_statistics(const Operand<CpuFor>& x, In w, const Window& window, Out y, Out mean, Out variance) {
         detail::cpu::convolve_with_statistics(workspace_, x, w, window, y, mean, variance);
@@ -123,6 +124,9 @@ public:
     void activate_backward(In x, In dy, Activation activation, Out dx) {
         detail::cpu::activate_backward(workspace_, x, dy, activation, dx);
     }
+
+    void round(In x, View<CpuFor, BFloat16> z) { detail::cpu::round<I>(workspace_, x, z); }
+    void widen(View<CpuFor, const BFloat16> z, Out y) { detail::cpu::widen<I>(workspace_, z, y); }
 
     void max_pool(const Operand<CpuFor>& x, const Window& window, Out y) { detail::cpu::max_pool(workspace_, x, window, y); }
     void max_pool_backward(const Operand<CpuFor>& x, In dy, const Window& window, Out dx) {

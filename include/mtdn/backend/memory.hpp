@@ -22,8 +22,8 @@ namespace mtdn {
 /// What is given back is handed out again, so that a steady loop of the same requests neither allocates nor touches a new
 /// page, and a loop of changing ones soon does not either. A request gets the smallest idle block that is large enough,
 /// cut to its size; idle neighbours become one again. (Blocks below 64 KiB are kept apart, by powers of two: they would
-/// cut up the others.) Memory is taken from the system in ever larger chunks, whose pages come when they are touched.
-/// Everything is returned to the system with the last block.
+/// cut up the others.) Memory is taken from the system in ever larger chunks, whose pages come when they are touched; in
+/// smaller ones where there is no more. Everything is returned to the system with the last block.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
 public:
     /// A piece of memory with its count of owners.
@@ -38,7 +38,8 @@ public:
         Block* after = nullptr;
     };
 
-    MemoryPool() = default;
+    /// @param share  a chunk is at least what is held already, divided by this
+    explicit MemoryPool(std::size_t share = 1) : share_(share) {}
     MemoryPool(const MemoryPool&) = delete;
     MemoryPool& operator=(const MemoryPool&) = delete;
     virtual ~MemoryPool() = default;
@@ -51,7 +52,7 @@ public:
         const std::lock_guard lock(mutex_);
         Block* block = take_idle(capacity);
         if (!block) {
-            make_idle(capacity < large || capacity > SIZE_MAX / 2 ? capacity : std::max({capacity, held_, least_chunk}));
+            make_chunk(capacity);
             block = take_idle(capacity);
         }
         block->bytes = bytes;
@@ -91,13 +92,7 @@ public:
     /// Returns to the device the chunks of which nothing is in use.
     void trim() {
         const std::lock_guard lock(mutex_);
-        std::erase_if(idle_, [&](Block* block) {
-            if (block->before || block->after) return false;
-            deallocate(block->data);
-            held_ -= block->capacity;
-            recycle(block);
-            return true;
-        });
+        return_chunks();
     }
 
 protected:
@@ -109,6 +104,28 @@ protected:
 private:
     static constexpr std::size_t large = 65536;
     static constexpr std::size_t least_chunk = 64 << 20;  // of large blocks
+
+    // A chunk with room for a block.
+    void make_chunk(std::size_t capacity) {
+        const bool alone = capacity < large || capacity > SIZE_MAX / 2;
+        const std::size_t chunk = alone ? capacity : std::max({capacity, held_ / share_, least_chunk});
+        try {
+            make_idle(chunk);
+        } catch (const BackendError&) {
+            return_chunks();
+            make_idle(capacity);
+        }
+    }
+
+    void return_chunks() {
+        std::erase_if(idle_, [&](Block* block) {
+            if (block->before || block->after) return false;
+            deallocate(block->data);
+            held_ -= block->capacity;
+            recycle(block);
+            return true;
+        });
+    }
 
     static std::size_t rounded(std::size_t bytes) {
         if (bytes > SIZE_MAX / 2) return bytes;
@@ -210,6 +227,7 @@ private:
         spare_.push_back(block);
     }
 
+    std::size_t share_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<Block[]>> blocks_;
     std::vector<Block*> spare_;  // that stand for no memory now

@@ -34,10 +34,10 @@ enum class ConvolutionAlgorithm : std::uint8_t {
     winograd,   ///< by Winograd's F(4×4, 3×3): a fraction of the products, some 8·10⁻⁷ off
 };
 
-/// How precisely a backend multiplies in its convolutions; what they read and write is in single precision either way.
+/// How precisely numbers are stored, or multiplied, where there is a choice.
 enum class Precision : std::uint8_t {
-    single,
-    bfloat16,  ///< factors are rounded to 8 significant bits (to nearest even), sums are kept in single precision
+    single,    ///< 24 significant bits
+    bfloat16,  ///< 8 significant bits, rounded to the nearest
 };
 
 /// Function applied to every element after a normalisation or on its own.

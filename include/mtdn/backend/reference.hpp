@@ -42,12 +42,13 @@ public:
     void download(In x, std::span<T> values) { from_view(x, values); }
     void download(InLabels x, std::span<std::uint8_t> values) { from_view(x, values); }
 
-    void convolve(const Operand<Reference>& x, In w, In bias, const Window& window, Activation activation, Out y) {
-        detail::reference::convolve(In(whole(x)), w, bias, window, activation, y);
+    void convolve(const Operand<Reference>& x, In w, In scale, In bias, const Window& window, Activation activation,
+                  Out y) {
+        detail::reference::convolve(In(whole(x)), w, scale, bias, window, activation, y);
     }
     void convolve_with_statistics(const Operand<Reference>& x, In w, const Window& window, Out y, Out mean,
                                   Out variance) {
-        convolve(x, w, In{}, window, Activation::identity, y);
+        convolve(x, w, In{}, In{}, window, Activation::identity, y);
         batch_statistics(y, mean, variance);
     }
     void convolve_backward_data(In dy, In w, const Window& window, Out dx) {
@@ -90,6 +91,14 @@ public:
     void activate(In x, Activation activation, Out y) { detail::reference::activate(x, activation, y); }
     void activate_backward(In x, In dy, Activation activation, Out dx) {
         detail::reference::activate_backward(x, dy, activation, dx);
+    }
+
+    void round(In x, View<Reference, BFloat16> z) {
+        detail::reference::for_each_element(
+            z, [&](Index p, Index c) { return BFloat16::nearest(static_cast<float>(x.pixel(p)[c])); });
+    }
+    void widen(View<Reference, const BFloat16> z, Out y) {
+        detail::reference::for_each_element(y, [&](Index p, Index c) { return z.pixel(p)[c].value(); });
     }
 
     void max_pool(const Operand<Reference>& x, const Window& window, Out y) {

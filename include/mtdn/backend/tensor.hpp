@@ -28,7 +28,12 @@ struct View {
     T* at(Index frame, Index row, Index column) const {
         return data + ((frame * shape.height + row) * shape.width + column) * stride;
     }
-    operator View<B, const T>() const requires(!std::is_const_v<T>) { return {data, shape, stride}; }
+    // A template, or nvcc would warn of the views of constants, which have no use for it.
+    template <class U>
+        requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
+    operator View<B, U>() const {
+        return {data, shape, stride};
+    }
 };
 
 /// Values on backend `B`, channels last. A handle: copies share the values, and the last one frees them.

@@ -24,7 +24,7 @@ inline Json fixed_options(const TrainOptions& o) {
             {"decay_norms_and_biases", o.decay_norms_and_biases}, {"clip", o.clip}, {"loss", o.loss.name},
             {"gamma", o.loss.gamma}, {"beta", o.loss.beta}, {"reduction", static_cast<int>(o.loss.reduction)},
             {"smoothing", o.loss.smoothing}, {"task_weights", o.task_weights},
-            {"batch_norm", static_cast<int>(o.batch_norm)}, {"patience", o.patience}, {"size", o.size},
+            {"batch_norm", static_cast<int>(o.batch_norm)}, {"kept", static_cast<int>(o.kept)}, {"patience", o.patience}, {"size", o.size},
             {"seed", o.seed}};
 }
 

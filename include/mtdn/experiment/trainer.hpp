@@ -53,7 +53,7 @@ public:
           training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
           sequences_(training_.train()), sampler_(make_sampler(sequences_.frame_counts(), options_)),
           schedule_(make_schedule(options_.schedule, options_.epochs, options_.warm_up)),
-          optimizer_(make_optimizer(options_)), tape_(model.backend()) {
+          optimizer_(make_optimizer(options_)), tape_(model.backend(), options_.kept) {
         require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
         require<OptionError>(options_.epoch_pairs >= 0, "Trainer: epoch_pairs must not be negative, got ", options_.epoch_pairs);
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);

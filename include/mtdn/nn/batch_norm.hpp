@@ -48,29 +48,27 @@ private:
     RunningStatistics<B> running_;
 };
 
-/// A convolution's weights with a normalisation by running statistics folded in, and the term that remains to be added.
+/// What a normalisation by running statistics is to every channel: x → scale · x + shift.
+///
+/// @shape scale, shift (1, 1, 1, C)
 template <Backend B>
-struct FoldedConvolution {
-    Tensor<B> weight;
+struct ScaleAndShift {
+    Tensor<B> scale;
     Tensor<B> shift;
 };
 
-/// @param conv without a bias
 template <Backend B>
-[[gnu::cold]] FoldedConvolution<B> fold(const Conv2d<B>& conv, const BatchNorm2d<B>& norm) {
-    const Tensor<B>& weight = conv.weight().value;
-    B& backend = weight.backend();
-    const Shape vector = vector_shape(weight.shape().channels);
-    Tensor<B> scale(backend, vector), shift(backend, vector), zero(backend, vector), folded(backend, weight.shape());
+[[gnu::cold]] ScaleAndShift<B> by_running_statistics(const BatchNorm2d<B>& norm) {
+    B& backend = norm.weight().value.backend();
+    const Shape vector = norm.weight().value.shape();
+    ScaleAndShift<B> result{Tensor<B>(backend, vector), Tensor<B>(backend, vector)};
     backend.normalisation(norm.running().mean, norm.running().variance, norm.weight().value, norm.bias().value,
-                          norm.options().epsilon, scale, shift);
-    backend.fill(zero, 0);
-    backend.normalise(weight, scale, zero, Activation::identity, folded);
-    return {folded, shift};
+                          norm.options().epsilon, result.scale, result.shift);
+    return result;
 }
 
 /// activation(norm(conv(x))). The convolution finds its result's statistics as it stores. In evaluation the normalisation
-/// is folded into the convolution's weights, and the activation is done as the convolution stores.
+/// and the activation are done as the convolution stores.
 template <Backend B>
 Variable<B> convolve_and_normalise(const Conv2d<B>& conv, const BatchNorm2d<B>& norm, Activation activation,
                                    const Variable<B>& x, Pass<B>& pass) {
@@ -85,10 +83,10 @@ Variable<B> convolve_and_normalise(const Conv2d<B>& conv, const BatchNorm2d<B>& 
     const Shape w = conv.weight().value.shape(), in = x.shape();
     require<ShapeError>(in.channels == w.width, "convolve: the input ", in, " has ", in.channels,
                         " channels, the weights ", w, " take ", w.width);
-    const auto [folded, shift] = fold(conv, norm);
+    const auto [scale, shift] = by_running_statistics(norm);
     const Window window = conv.window();
     Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), w.channels});
-    backend.convolve(operand_of(x), folded, shift, window, activation, y);
+    backend.convolve(operand_of(x), conv.weight().value, scale, shift, window, activation, y);
     return Variable<B>(std::move(y));
 }
 

@@ -51,10 +51,14 @@ template <Backend B>
 Variable<B> slot_map(const FirstLayer<B>& layer, const FusedSlot& slot, const Variable<B>& frames,
                      const Pass<B>& pass) {
     const auto& conv = layer.convolution;
-    if (!folds(pass)) return convolve_slice(frames, conv.weight(), slot.first, conv.window());
-    Parameter<B> weight;
-    weight.value = fold(conv, layer.norm).weight;
-    return convolve_slice(frames, weight, slot.first, conv.window());
+    const Window window = conv.window();
+    if (!folds(pass)) return convolve_slice(frames, conv.weight(), slot.first, window);
+    const Shape in = frames.shape();
+    const Tensor<B> slice = slice_input_channels(conv.weight().value, slot.first, in.channels);
+    Tensor<B> y(pass.backend(), {in.frames, window.output(in.height), window.output(in.width), slice.shape().channels});
+    pass.backend().convolve(operand_of(frames), slice, by_running_statistics(layer.norm).scale, Tensor<B>{}, window,
+                            Activation::identity, y);
+    return Variable<B>(std::move(y));
 }
 
 /// A first layer's result for pairs of frames of two slot maps.
@@ -70,7 +74,7 @@ Variable<B> combine_slots(const FirstLayer<B>& layer, const FusedSlots& slots, c
     B& backend = pass.backend();
     Tensor<B> y(backend, query.shape().with_frames(static_cast<Index>(queries.size())));
     backend.combine_frames(alpha, value_of(query), queries, beta, value_of(partner), partners,
-                           fold(layer.convolution, layer.norm).shift, layer.activation, y);
+                           by_running_statistics(layer.norm).shift, layer.activation, y);
     return Variable<B>(std::move(y));
 }
 

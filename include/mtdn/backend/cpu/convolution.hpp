@@ -19,10 +19,10 @@ constexpr bool by_winograd(ConvolutionAlgorithm algorithm, const Window& window,
 }
 
 template <class I>
-Correlation<I> direct_correlation(const CpuOperand<I>& x, CpuIn<I> w, CpuIn<I> bias, const Window& window,
+Correlation<I> direct_correlation(const CpuOperand<I>& x, const Weights& weights, CpuIn<I> bias, const Window& window,
                                   Activation activation, CpuOut<I> y) {
     return {.x = x,
-            .weights = Weights::of(w),
+            .weights = weights,
             .bias = bias,
             .kernel = window.kernel,
             .stride = window.stride,
@@ -34,12 +34,13 @@ Correlation<I> direct_correlation(const CpuOperand<I>& x, CpuIn<I> w, CpuIn<I> b
 }
 
 template <class I>
-void convolve(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> w, CpuIn<I> bias, const Window& window,
-              Activation activation, CpuOut<I> y) {
+void convolve(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> w, CpuIn<I> scale, CpuIn<I> bias,
+              const Window& window, Activation activation, CpuOut<I> y) {
+    const Weights weights = Weights::of(w, scale.data);
     if (by_winograd(workspace.convolution, window, x.shape().channels, y.shape))
-        winograd::Correlation3x3<I>(x, Weights::of(w), window.padding, y).run(workspace, bias, activation);
+        winograd::Correlation3x3<I>(x, weights, window.padding, y).run(workspace, bias, activation);
     else
-        direct_correlation<I>(x, w, bias, window, activation, y).run(workspace);
+        direct_correlation<I>(x, weights, bias, window, activation, y).run(workspace);
 }
 
 template <class I>
@@ -48,7 +49,7 @@ void convolve_with_statistics(Workspace& workspace, const CpuOperand<I>& x, CpuI
     if (by_winograd(workspace.convolution, window, x.shape().channels, y.shape)) {
         winograd::Correlation3x3<I>(x, Weights::of(w), window.padding, y).run(workspace, mean, variance);
     } else {
-        direct_correlation<I>(x, w, {}, window, Activation::identity, y).run(workspace);
+        direct_correlation<I>(x, Weights::of(w), {}, window, Activation::identity, y).run(workspace);
         batch_statistics<I>(workspace, y, mean, variance);
     }
 }

@@ -176,11 +176,12 @@ private:
     void pack_slopes(const Cut& cut, Range blocks, Index frame, Range r, float* to) const {
         for (Index block = blocks.first; block < blocks.last; ++block) {
             const Index width = cut.out.floats(block), channels = cut.out[block].size();
+            if (channels < width) std::fill_n(to, r.size() * cut.columns * width, 0.0F);
             for (Index row = r.first; row < r.last; ++row) {
                 const float* from = dy.at(frame, row, 0) + cut.out[block].first;
                 for (Index column = 0; column < dy.shape.width; column += cut.together, to += width) {
-                    if (channels < width) std::fill_n(to, width, 0.0F);
-                    if (cut.together == 1) copy_floats<I>(from, channels, to);
+                    if (cut.together == 1 && channels < width) copy_few<Blocks<I>::wide>(from, channels, to);
+                    else if (cut.together == 1) copy_floats<I>(from, channels, to);
                     else
                         pair_values<I>(from, from + dy.stride, column + 1 < dy.shape.width ? channels : 0, channels,
                                        to);

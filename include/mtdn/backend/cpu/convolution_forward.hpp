@@ -20,51 +20,60 @@ struct ForwardBlock {
     Index channels = 0;             ///< of the block that exist in y
 };
 
-/// y = start + x · weights for `Pixels` pixels of a row and `Vectors` vectors of output channels.
+/// y = start + x · weights for `blocks` times `Pixels` pixels of a row and `Vectors` vectors of output channels.
 ///
 /// What is added to y is summed on its own first: short sums lose fewer digits.
 template <class I, int Pixels, int Vectors>
-void convolve_block(const ForwardBlock& b) {
+void convolve_block(const ForwardBlock& b, Index blocks) {
     constexpr int width = Vectors * I::floats;
-    Vector<I> sum[Pixels][Vectors];
-    unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
-        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
-            if (b.start) load(b.start + v * I::floats, sum[p][v]);
-            else sum[p][v] = Vector<I>{};
-        });
-    });
-    const float* w = b.weights;
-    for (Index row = 0; row < b.rows; ++row) {
-        const float* x[Pixels];
-        unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE { x[p] = b.x + row * b.row_step + p * b.pixel_step; });
-        for (Index i = 0; i < b.run; ++i, w += width) {
-            Vector<I> weight[Vectors];
-            unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { load(w + v * I::floats, weight[v]); });
-            unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
-                unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { Product<I>::add(weight[v], x[p][i], sum[p][v]); });
-            });
-        }
-    }
-    const auto finish = [&](auto add) MTDN_ALWAYS_INLINE {
+    const float* block_x = b.x;
+    float* y = b.y;
+    for (; blocks > 0; --blocks, block_x += Pixels * b.pixel_step, y += Pixels * b.y_step) {
+        Vector<I> sum[Pixels][Vectors];
         unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
             unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
-                float* to = b.y + p * b.y_step + v * I::floats;
-                Vector<I> before{};
-                if constexpr (add) load(to, before);
-                store(sum[p][v] + before, to);
+                if (b.start) load(b.start + v * I::floats, sum[p][v]);
+                else sum[p][v] = Vector<I>{};
             });
         });
-    };
-    if (b.channels == width) return b.start ? finish(std::false_type{}) : finish(std::true_type{});
-    alignas(64) float tile[Pixels][width];
-    unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
-        unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { store(sum[p][v], &tile[p][v * I::floats]); });
-    });
-    for (int p = 0; p < Pixels; ++p)
-        for (Index c = 0; c < b.channels; ++c) {
-            float& to = b.y[p * b.y_step + c];
-            to = b.start ? tile[p][c] : to + tile[p][c];
+        const float* w = b.weights;
+        for (Index row = 0; row < b.rows; ++row) {
+            const float* x[Pixels];
+            unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE { x[p] = block_x + row * b.row_step + p * b.pixel_step; });
+            for (Index i = 0; i < b.run; ++i, w += width) {
+                Vector<I> weight[Vectors];
+                unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { load(w + v * I::floats, weight[v]); });
+                unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
+                    unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { Product<I>::add(weight[v], x[p][i], sum[p][v]); });
+                });
+            }
         }
+        const auto finish = [&](auto add) MTDN_ALWAYS_INLINE {
+            unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
+                unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE {
+                    float* to = y + p * b.y_step + v * I::floats;
+                    Vector<I> before{};
+                    if constexpr (add) load(to, before);
+                    store(sum[p][v] + before, to);
+                });
+            });
+        };
+        if (b.channels == width) {
+            if (b.start) finish(std::false_type{});
+            else finish(std::true_type{});
+            continue;
+        }
+        alignas(64) float tile[Pixels][width];
+        unroll<Pixels>([&](auto p) MTDN_ALWAYS_INLINE {
+            unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { store(sum[p][v], &tile[p][v * I::floats]); });
+        });
+        for (int p = 0; p < Pixels; ++p) {
+            float* to = y + p * b.y_step;
+            if (b.start) copy_few<width>(tile[p], b.channels, to);
+            else
+                for (Index c = 0; c < b.channels; ++c) to[c] += tile[p][c];
+        }
+    }
 }
 
 template <class I, int Vectors>
@@ -82,10 +91,11 @@ void convolve_row(ForwardBlock b, Index pixels) {
     using Kernels = ForwardKernels<I, Vectors>;
     while (pixels > 0) {
         const Index some = next_rows(pixels, Kernels::most);
-        kernel_table<Kernels, Kernels::most>[static_cast<std::size_t>(some - 1)](b);
-        pixels -= some;
-        b.x += some * b.pixel_step;
-        b.y += some * b.y_step;
+        const Index blocks = std::max<Index>(1, pixels / some - 1);  // the last two are cut anew
+        kernel_table<Kernels, Kernels::most>[static_cast<std::size_t>(some - 1)](b, blocks);
+        pixels -= blocks * some;
+        b.x += blocks * some * b.pixel_step;
+        b.y += blocks * some * b.y_step;
     }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include <mtdn/backend/bfloat16.hpp>
 #include <mtdn/backend/cpu/activations.hpp>
 #include <mtdn/backend/cpu/isa.hpp>
 #include <mtdn/backend/cpu/workspace.hpp>
@@ -10,8 +11,8 @@
 namespace mtdn::detail::cpu {
 
 /// Calls `body(count, y, x...)` for runs of elements that are contiguous in all views: pieces of the whole, or pixels.
-template <class I, class Body, class... X>
-void for_runs(Workspace& workspace, CpuOut<I> y, Body&& body, X... x) {
+template <class I, class T, class Body, class... X>
+void for_runs(Workspace& workspace, View<CpuFor<I>, T> y, Body&& body, X... x) {
     const Index channels = y.shape.channels;
     if (y.contiguous() && (x.contiguous() && ...))
         workspace.for_pieces(y.shape.size(), 1,
@@ -89,6 +90,20 @@ void activate_backward(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, Activation
             out *= slope;
         }, x, dy);
     });
+}
+
+template <class I>
+void round(Workspace& workspace, CpuIn<I> x, View<CpuFor<I>, BFloat16> z) {
+    for_runs<I>(workspace, z, [](Index n, BFloat16* to, const float* from) {
+        for (Index i = 0; i < n; ++i) to[i] = BFloat16::nearest(from[i]);
+    }, x);
+}
+
+template <class I>
+void widen(Workspace& workspace, View<CpuFor<I>, const BFloat16> z, CpuOut<I> y) {
+    for_runs<I>(workspace, y, [](Index n, float* to, const BFloat16* from) {
+        for (Index i = 0; i < n; ++i) to[i] = from[i].value();
+    }, z);
 }
 
 /// Contiguous host values into a view and back, of any element type.

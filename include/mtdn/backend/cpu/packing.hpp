@@ -106,24 +106,25 @@ struct Blocks {
     Index padded() const { return count == 0 ? 0 : (count - 1) * wide + floats(count - 1); }
 };
 
-/// Weights as a convolution reads them: element (tap, in, out) of taps counted over rows and columns of the window. One
-/// of `in_step` and `out_step` is 1.
+/// Weights as a convolution reads them: element (tap, in, out) of taps counted over rows and columns of the window,
+/// times what `scale` has for the output. One of `in_step` and `out_step` is 1.
 struct Weights {
     const float* data = nullptr;
     Index taps = 1;
     Index tap_step = 0;  ///< floats from one tap to the next; negative with `data` at the last tap: flipped
     Index in_step = 0;
     Index out_step = 0;
+    const float* scale = nullptr;  ///< null: all 1; only where `out_step` is 1
 
     /// Those of a convolution (k, k, in, out), and of its way back to the data.
     template <class B, class T>
-    static Weights of(const View<B, T>& w) {
-        return {w.data, w.shape.frames * w.shape.height, w.shape.width * w.stride, w.stride, 1};
+    static Weights of(const View<B, T>& w, const float* scale = nullptr) {
+        return {w.data, w.shape.frames * w.shape.height, w.shape.width * w.stride, w.stride, 1, scale};
     }
     template <class B, class T>
     static Weights flipped(const View<B, T>& w) {
         const Index taps = w.shape.frames * w.shape.height, tap = w.shape.width * w.stride;
-        return {w.data + (taps - 1) * tap, taps, -tap, 1, w.stride};
+        return {w.data + (taps - 1) * tap, taps, -tap, 1, w.stride, nullptr};
     }
 
     /// Writes [block][chunk][tap][in][out of the block] to `packed`, of `taps * in * Blocks::padded()` floats; in
@@ -143,13 +144,20 @@ struct Weights {
                     for (Index tap = 0; tap < taps; ++tap)
                         for (Index i = in[chunk].first; i < in[chunk].last; ++i)
                             for (Index block = 0; block < out.count; ++block) {
-                                const float* from = data + tap * tap_step + i * in_step + out[block].first;
+                                const Range outputs = out[block];
+                                const float* from = data + tap * tap_step + i * in_step + outputs.first;
+                                const float* other = from + in.channels * in_step;
                                 float* to = place(block, in[chunk], tap) + (i - in[chunk].first) * out.floats(block);
-                                const Index some = out[block].size();
-                                if (!pairs) copy_floats<I>(from, some, to);
-                                else
-                                    pair_values<I>(from, from + in.channels * in_step,
-                                                   i + in.channels < inputs ? some : 0, some, to);
+                                const Index some = outputs.size(), others = pairs && i + in.channels < inputs ? some : 0;
+                                float scaled[2][Blocks<I>::wide];
+                                if (scale) {
+                                    for (Index o = 0; o < some; ++o) scaled[0][o] = from[o] * scale[outputs.first + o];
+                                    for (Index o = 0; o < others; ++o) scaled[1][o] = other[o] * scale[outputs.first + o];
+                                    from = scaled[0];
+                                    other = scaled[1];
+                                }
+                                if (pairs) pair_values<I>(from, other, others, some, to);
+                                else copy_floats<I>(from, some, to);
                             }
             });
         else

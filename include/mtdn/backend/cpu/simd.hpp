@@ -46,15 +46,38 @@ MTDN_ALWAYS_INLINE inline void store(const V& vector, float* to) {
     __builtin_memcpy(to, &vector, sizeof(V));
 }
 
+/// Copies `count` < `Limit` floats, in pieces of powers of two. `Limit` is at most 32.
+template <int Limit>
+MTDN_ALWAYS_INLINE inline void copy_few(const float* from, Index count, float* to) {
+    const auto piece = [&](auto size) MTDN_ALWAYS_INLINE {
+        if constexpr (size < Limit)
+            if ((count & size) != 0) {
+                __builtin_memcpy(to, from, size * sizeof(float));
+                from += size;
+                to += size;
+            }
+    };
+    piece(std::integral_constant<int, 16>{});
+    piece(std::integral_constant<int, 8>{});
+    piece(std::integral_constant<int, 4>{});
+    piece(std::integral_constant<int, 2>{});
+    piece(std::integral_constant<int, 1>{});
+}
+
 // What is left at the end of a row: not worth writing out wherever it is needed.
 template <class V>
 __attribute__((noinline)) void load_some(const float* from, V& vector, Index lanes) {
-    vector = V{};
-    for (Index l = 0; l < lanes; ++l) vector[l] = from[l];
+    constexpr int all = sizeof(V) / sizeof(float);
+    alignas(V) float values[all] = {};
+    copy_few<all>(from, lanes, values);
+    __builtin_memcpy(&vector, values, sizeof(V));
 }
 template <class V>
 __attribute__((noinline)) void store_some(const V& vector, float* to, Index lanes) {
-    for (Index l = 0; l < lanes; ++l) to[l] = vector[l];
+    constexpr int all = sizeof(V) / sizeof(float);
+    alignas(V) float values[all];
+    __builtin_memcpy(values, &vector, sizeof(V));
+    copy_few<all>(values, lanes, to);
 }
 
 /// The same for the first `lanes` lanes; the others are read as 0.

@@ -37,9 +37,13 @@ struct TransformedWeights {
             for (Index i = 0; i < count; ++i)
                 for (int v = 0; v < out.vectors(block); ++v) {
                     float* to = at(0, block, first + i) + v * I::floats;
+                    const Index output = out[block].first + v * I::floats;
+                    Vector<I> factor = Vector<I>{} + 1.0F;
+                    if (weights.scale) load(weights.scale + output, factor, out.channels - output);
                     transform<I, Weight>(
                         [&](Index row, Index column, Vector<I>& w) MTDN_ALWAYS_INLINE {
                             load(&taps[row * 3 + column][i][v * I::floats], w);
+                            w *= factor;
                         },
                         [&](Index row, Index column, const Vector<I>& w) MTDN_ALWAYS_INLINE {
                             store(w, to + (row * 6 + column) * position_step);
@@ -180,7 +184,7 @@ private:
     static constexpr Index room = 131072;         // floats of half transformed values that stay in the second cache
     static constexpr Index large_room = 6 << 20;  // … in the third
     static constexpr Index small_room = 4096;     // … of one position that are multiplied at a time
-    static constexpr Index some_inputs = 128;     // that are summed at a time
+    static constexpr Index some_inputs = 96;      // that are summed at a time
     static constexpr Index some_tiles = 32;       // of deep layers that are transformed back at a time
 
     // What is done with every vector of values, and after every tile.

@@ -6,8 +6,8 @@
 namespace mtdn::detail::reference {
 
 template <class B, class T>
-void convolve(View<B, const T> x, View<B, const T> w, View<B, const T> bias, const Window& window,
-              Activation activation, View<B, T> y) {
+void convolve(View<B, const T> x, View<B, const T> w, View<B, const T> scale, View<B, const T> bias,
+              const Window& window, Activation activation, View<B, T> y) {
     Sums<T> sums(y.shape);
     for_each_tap(x.shape, window, y.shape, [&](Index n, Index i, Index j, Index a, Index b, Index row, Index column) {
         for (Index c = 0; c < x.shape.channels; ++c)
@@ -16,7 +16,8 @@ void convolve(View<B, const T> x, View<B, const T> w, View<B, const T> bias, con
     });
     for (Index p = 0; p < y.shape.pixels(); ++p)
         for (Index o = 0; o < y.shape.channels; ++o)
-            sums.pixel(p)[o] = activated(activation, sums.pixel(p)[o] + (bias ? bias.data[o] : T(0)));
+            sums.pixel(p)[o] = activated(
+                activation, sums.pixel(p)[o] * (scale ? scale.data[o] : T(1)) + (bias ? bias.data[o] : T(0)));
     sums.store(y);
 }
 

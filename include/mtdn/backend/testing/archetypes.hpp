@@ -29,7 +29,7 @@ struct BackendOperations {
     void download(InLabels x, std::span<std::uint8_t> values);
     std::string describe() const;
 
-    void convolve(const Operand<Self>& x, In w, In bias, const Window&, Activation, Out y);
+    void convolve(const Operand<Self>& x, In w, In scale, In bias, const Window&, Activation, Out y);
     void convolve_with_statistics(const Operand<Self>& x, In w, const Window&, Out y, Out mean, Out variance);
     void convolve_backward_data(In dy, In w, const Window&, Out dx);
     void convolve_backward_weights(const Operand<Self>& x, In dy, const Window&, Out dw, Out dbias);
@@ -53,6 +53,8 @@ struct BackendOperations {
     void multiply_add(In a, In b, Out y);
     void activate(In x, Activation, Out y);
     void activate_backward(In x, In dy, Activation, Out dx);
+    void round(In x, View<Self, BFloat16> z);
+    void widen(View<Self, const BFloat16> z, Out y);
 
     void max_pool(const Operand<Self>& x, const Window&, Out y);
     void max_pool_backward(const Operand<Self>& x, In dy, const Window&, Out dx);

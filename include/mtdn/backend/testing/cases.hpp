@@ -28,11 +28,12 @@ struct Convolution {
     Activation activation = Activation::identity;
     bool bias = true;
     Layout layout = Layout::whole;
+    bool scale = false;
 
     Shape y() const { return {x.frames, window.output(x.height), window.output(x.width), out}; }
     Shape w() const { return {window.kernel, window.kernel, x.channels, out}; }
     double operations() const { return 2.0 * static_cast<double>(y().pixels() * w().size()); }
-    std::string label() const { return Label(x, "-o", out, window, activation, bias ? "" : "-no_bias", layout); }
+    std::string label() const { return Label(x, "-o", out, window, activation, scale ? "-scale" : "", bias ? "" : "-no_bias", layout); }
 };
 
 template <Backend B>
@@ -41,9 +42,10 @@ Case<B> convolve(const Convolution& c) {
         "convolve", "forward", c.label(),
         [c](B& b, Operands<B>& operands) {
             auto x = operands.random(c.x, c.layout), w = operands.random(c.w());
+            auto scale = c.scale ? operands.random(vector_shape(c.out)) : Tensor<B>();
             auto bias = c.bias ? operands.random(vector_shape(c.out)) : Tensor<B>();
             auto y = operands.result(c.y(), c.layout);
-            return operands.ready([=, &b] { b.convolve(x, w, bias, c.window, c.activation, y); });
+            return operands.ready([=, &b] { b.convolve(x, w, scale, bias, c.window, c.activation, y); });
         },
         c.operations());
 }
@@ -241,6 +243,19 @@ std::vector<Case<B>> elements(const Elements& c) {
     with_second("multiply", [](B& b, const T& a, const T& x, const T& y) { b.multiply(a, x, y); });
     with_second("multiply_add", [](B& b, const T& a, const T& x, const T& y) { b.multiply_add(a, x, y); });
     return result;
+}
+
+/// To bfloat16 and back.
+template <Backend B>
+Case<B> round(const Elements& c) {
+    return make<B>("round", "and_widen", c.label(), [c](B& b, Operands<B>& operands) {
+        auto x = operands.random(c.x, c.layout), y = operands.result(c.x, c.layout);
+        const Tensor<B, BFloat16> z(b, c.x);
+        return operands.ready([=, &b] {
+            b.round(x, z);
+            b.widen(z, y);
+        });
+    });
 }
 
 template <Backend B>

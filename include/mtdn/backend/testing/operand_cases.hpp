@@ -72,9 +72,9 @@ std::vector<Case<B>> convolve_parts(const Parted& c) {
                     [c](B& b, Operands<B>& operands) {
                         const PartedTensors<B> x(operands, c);
                         auto w = operands.random(c.w()), bias = operands.random(vector_shape(c.out));
-                        auto y = operands.result(c.y());
+                        auto y = operands.result(c.y()), none = Tensor<B>();
                         return operands.ready(
-                            [=, &b] { b.convolve(x.operand(), w, bias, c.window, Activation::silu, y); });
+                            [=, &b] { b.convolve(x.operand(), w, none, bias, c.window, Activation::silu, y); });
                     },
                     c.operations()),
             make<B>("convolve_parts", "with_statistics", c.label(),

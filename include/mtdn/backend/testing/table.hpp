@@ -56,6 +56,9 @@ std::vector<Case<B>> table() {
         all.push_back(convolve<B>({.x = {1, 7, 9, 8}, .out = 16, .window = {.padding = 1}, .activation = activation}));
         all.push_back(convolve<B>({.x = {1, 5, 4, 8}, .out = 5, .window = {.kernel = 1}, .activation = activation}));
     }
+    all.push_back(convolve<B>({.x = {2, 9, 11, 8}, .out = 19, .window = {.padding = 1}, .scale = true}));
+    all.push_back(convolve<B>({.x = {1, 6, 7, 64}, .out = 64, .window = {.padding = 1}, .bias = false, .scale = true}));
+    all.push_back(convolve<B>({.x = {1, 5, 4, 3}, .out = 21, .window = {.kernel = 1}, .scale = true}));
 
     for (const Parted& c : parted_shapes()) append(all, convolve_parts<B>(c));
     for (Parted c : parted_shapes()) {
@@ -99,6 +102,8 @@ std::vector<Case<B>> table() {
         for (const Layout layout : {Layout::whole, Layout::slice})
             for (const bool in_place : {false, true})
                 append(all, elements<B>({.x = x, .layout = layout, .in_place = in_place}));
+    for (const Layout layout : {Layout::whole, Layout::slice})
+        all.push_back(round<B>({.x = {2, 5, 7, 9}, .layout = layout}));
     for (const Activation activation : activations) {
         append(all, activate<B>({.x = {2, 5, 7, 9}, .activation = activation}));
         append(all,

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include <mtdn/backend/options.hpp>
+
+/// What a network runs on.
+struct Machine {
+    int threads = 0;                   ///< of the CPU; 0: one for each processor
+    std::string device = "cpu";        ///< cpu; cuda; auto, a GPU where there is one
+    std::string precision = "single";  ///< of the products of convolutions: single or bf16
+
+    mtdn::Precision products() const {
+        return precision == "bf16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single;
+    }
+};

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include <mtdn/backend/backend.hpp>
+
+namespace mtdn {
+
+namespace detail::cuda {
+/// An opened device: its stream and its memory. Complete only where operations are compiled.
+template <class Device>
+class Queue;
+}  // namespace detail::cuda
+
+/// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
+///
+/// `backend.hpp` says what each operation does. Operations are queued and run in order; `download`, `sum_of_squares` and
+/// the losses that check labels wait for them. Equal results from run to run.
+///
+/// The members are declared here, so that any compiler can use a GPU, and defined in <mtdn/cuda_kernels.cuh>, which one
+/// `.cu` file of a program includes to say `template class mtdn::CudaFor<mtdn::Gpu>;`.
+template <class D>
+class CudaFor {
+public:
+    using Scalar = float;
+    using Device = D;
+    using Options = typename Device::Options;
+    using In = View<CudaFor, const float>;
+    using Out = View<CudaFor, float>;
+    using InLabels = View<CudaFor, const std::uint8_t>;
+    using OutLabels = View<CudaFor, std::uint8_t>;
+    using Indices = std::span<const Index>;
+
+    /// @throws BackendError if there is no such device, or this program has no code for it
+    // Inlined always, so that without a `.cu` file the linker misses the name below rather than this one.
+    [[gnu::always_inline]] explicit CudaFor(Options options = {})
+        : CudaFor(add_one_cu_file_that_includes_mtdn_cuda_kernels_cuh(options)) {}
+    CudaFor(const CudaFor&) = delete;
+    CudaFor& operator=(const CudaFor&) = delete;
+    ~CudaFor();
+
+    MemoryPool& memory();
+    std::string describe() const;
+    /// Returns when all that was queued is done.
+    void wait();
+
+    void upload(std::span<const float> values, Out y);
+    void upload(std::span<const std::uint8_t> values, OutLabels y);
+    void download(In x, std::span<float> values);
+    void download(InLabels x, std::span<std::uint8_t> values);
+
+    void convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window, Activation activation,
+                  Out y);
+    void convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean, Out variance);
+    void convolve_backward_data(In dy, In w, const Window& window, Out dx);
+    void convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias);
+    void transposed_convolve(In x, In w, In bias, Out y);
+    void transposed_convolve_backward_data(In dy, In w, Out dx);
+    void transposed_convolve_backward_weights(In x, In dy, Out dw, Out dbias);
+
+    void batch_statistics(In x, Out mean, Out variance);
+    void update_running(In mean, In variance, Index count, double momentum, Out running_mean, Out running_variance);
+    void normalisation(In mean, In variance, In weight, In bias, double epsilon, Out scale, Out shift);
+    void normalise(In x, In scale, In shift, Activation activation, Out y);
+    void normalise_backward(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
+                            Activation activation, bool own_statistics, Out dx, Out dweight, Out dbias);
+
+    void fill(Out y, double value);
+    void copy(In x, Out y);
+    void accumulate(In x, Out y);
+    void scale(Out y, double factor);
+    void combine(double alpha, In a, double beta, In b, Out y);
+    void multiply(In a, In b, Out y);
+    void multiply_add(In a, In b, Out y);
+    void activate(In x, Activation activation, Out y);
+    void activate_backward(In x, In dy, Activation activation, Out dx);
+    void round(In x, View<CudaFor, BFloat16> z);
+    void widen(View<CudaFor, const BFloat16> z, Out y);
+
+    void max_pool(const Operand<CudaFor>& x, const Window& window, Out y);
+    void max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, Out dx);
+    void average_pool(In x, const Window& window, Out y);
+    void average_pool_backward(In dy, const Window& window, Out dx);
+    void resize_nearest(In x, Out y);
+    void resize_nearest_backward(In dy, Out dx);
+    void resize_bilinear(In x, Out y);
+    void resize_bilinear_backward(In dy, Out dx);
+    void pad_edge(In x, Out y);
+    void crop(In x, Out y);
+    void crop_backward(In dy, Out dx);
+
+    void gather_frames(In x, Indices indices, Out y);
+    void gather_frames_backward(In dy, Indices indices, Out dx);
+    void combine_frames(double alpha, In a, Indices of_a, double beta, In b, Indices of_b, In shift,
+                        Activation activation, Out y);
+
+    void softmax(In x, Out y);
+    void softmax_backward(In y, In dy, Out dx);
+    void log_softmax(In x, Out y);
+    void log_softmax_backward(In y, In dy, Out dx);
+    void arg_max(In x, OutLabels codes);
+    void focal_loss(In logits, InLabels labels, In weights, const FocalOptions& options, Out loss, Out divisor);
+    void focal_loss_backward(In logits, InLabels labels, In weights, const FocalOptions& options, In divisor, In dloss,
+                             Out dlogits);
+    void overlap_sums(In logits, InLabels labels, Out sums);
+    void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits);
+
+    void adamw(const AdamWStep& step, In gradient, Out parameter, Out first_moment, Out second_moment);
+    void sgd(const SgdStep& step, In gradient, Out parameter, Out velocity);
+    double sum_of_squares(In x);
+
+private:
+    using Queue = detail::cuda::Queue<Device>;
+
+    explicit CudaFor(Queue* queue);
+    // Opens the device. Its name is what the linker says where no `.cu` file defines these members.
+    static Queue* add_one_cu_file_that_includes_mtdn_cuda_kernels_cuh(const Options& options);
+
+    // An operand of more parts than kernels take is made whole first.
+    Tensor<CudaFor> whole(const Operand<CudaFor>& x);
+
+    std::unique_ptr<Queue> queue_;
+};
+
+/// Options of a CUDA backend.
+struct CudaOptions {
+    int device = 0;  ///< number of the GPU, as the driver counts those that CUDA_VISIBLE_DEVICES leaves
+};
+
+/// An NVIDIA GPU of compute capability 7.5 or more.
+struct Gpu {
+    using Options = CudaOptions;
+};
+
+extern template class CudaFor<Gpu>;
+
+/// The backend for NVIDIA GPUs.
+using Cuda = CudaFor<Gpu>;
+
+static_assert(Backend<Cuda>);
+
+}  // namespace mtdn

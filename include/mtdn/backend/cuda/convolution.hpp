@@ -1,0 +1,218 @@
+#pragma once
+
+#include <mtdn/backend/cuda/channel_sums.hpp>
+#include <mtdn/backend/cuda/operand.hpp>
+#include <mtdn/backend/cuda/product.hpp>
+
+// Convolutions as products of matrices that are never stored: the reader of a matrix finds each element where it lies.
+// A tap is one of a window's k·k elements; a pair (tap, c) is counted as tap · C + c.
+
+namespace mtdn {
+
+namespace detail::cuda {
+inline namespace MTDN_KERNELS {
+
+/// Rows: output pixels. Columns: (tap, channel) of the input. Zero outside of the input.
+struct Patches {
+    static constexpr bool along_rows = true;
+    Parts x;
+    Extent input, output;
+    int channels, kernel, stride, padding;
+
+    struct Row {
+        int frame, row, column;  // of the window's first element
+    };
+    struct Column {
+        int row, column, channel;  // in the window
+    };
+    MTDN_DEVICE Row row(int i) const {
+        const auto at = output.place(i);
+        return {static_cast<int>(at.frame), static_cast<int>(at.row) * stride - padding,
+                static_cast<int>(at.column) * stride - padding};
+    }
+    MTDN_DEVICE Column column(int j) const {
+        const int tap = j / channels;
+        return {tap / kernel, tap % kernel, j % channels};
+    }
+    MTDN_DEVICE float at(const Row& at, const Column& tap) const {
+        const int row = at.row + tap.row, column = at.column + tap.column;
+        if (row < 0 || row >= input.height || column < 0 || column >= input.width) return 0;
+        return x.at(at.frame, input.pixel(at.frame, row, column), tap.channel);
+    }
+};
+
+/// Rows: input pixels. Columns: (tap, channel) of the output pixel that sees the input pixel by that tap.
+struct SpreadPatches {
+    static constexpr bool along_rows = true;
+    Pixels<const float> dy;
+    Extent input, output;
+    int channels, kernel, stride, padding;
+
+    struct Row {
+        int frame, row, column;
+    };
+    using Column = Patches::Column;
+    MTDN_DEVICE Row row(int i) const {
+        const auto at = input.place(i);
+        return {static_cast<int>(at.frame), static_cast<int>(at.row) + padding, static_cast<int>(at.column) + padding};
+    }
+    MTDN_DEVICE Column column(int j) const {
+        const int tap = j / channels;
+        return {tap / kernel, tap % kernel, j % channels};
+    }
+    MTDN_DEVICE float at(const Row& at, const Column& tap) const {
+        const int row = at.row - tap.row, column = at.column - tap.column;
+        if (row < 0 || column < 0 || row % stride != 0 || column % stride != 0) return 0;
+        if (row / stride >= output.height || column / stride >= output.width) return 0;
+        return dy.at(output.pixel(at.frame, row / stride, column / stride), tap.channel);
+    }
+};
+
+/// Weights (k, k, in, out) with rows (tap, out) and columns in.
+struct WeightsByOutput {
+    static constexpr bool along_rows = false;
+    Pixels<const float> w;
+    int in, out;
+
+    struct Row {
+        int tap, out;
+    };
+    using Column = int;
+    MTDN_DEVICE Row row(int i) const { return {i / out, i % out}; }
+    MTDN_DEVICE Column column(int j) const { return j; }
+    MTDN_DEVICE float at(const Row& row, Column column) const { return w.at(Index{row.tap} * in + column, row.out); }
+};
+
+/// y(i, j) = activation(scale(j) · sum + bias(j)).
+struct StoreActivated {
+    Pixels<float> y;
+    const float* scale;  // or null
+    const float* bias;   // or null
+    Activation activation;
+    MTDN_DEVICE void operator()(int i, int j, float sum, int) const {
+        y.at(i, j) = activated(activation, (scale ? scale[j] * sum : sum) + (bias ? bias[j] : 0.0F));
+    }
+};
+
+/// Column (tap, o) of a pixel to the pixel of twice the rows and columns that the tap stands for.
+struct StoreTransposed {
+    Pixels<float> y;
+    const float* bias;  // or null
+    Extent input;
+    int out;
+    MTDN_DEVICE void operator()(int i, int j, float sum, int) const {
+        const int tap = j / out, o = j % out;
+        const auto at = input.place(i);
+        const Index row = 2 * at.row + tap / 2, column = 2 * at.column + tap % 2;
+        y.at((at.frame * 2 * input.height + row) * 2 * input.width + column, o) = bias ? sum + bias[o] : sum;
+    }
+};
+
+struct StoreSlab {
+    float* slabs;  // (pieces, rows, columns)
+    Index rows, columns;
+    MTDN_DEVICE void operator()(int i, int j, float sum, int piece) const {
+        slabs[(piece * rows + i) * columns + j] = sum;
+    }
+};
+
+/// Adds slabs, in order, to weights (k, k, rows or rows/k², out): column j of a slab is (tap, o), o < out.
+struct AddSlabs {
+    const float* slabs;
+    int pieces;
+    Index rows, columns, out;
+    Pixels<float> dw;
+    MTDN_DEVICE void operator()(Index i) const {
+        double sum = 0;
+        for (Index s = 0; s < pieces; ++s) sum += slabs[s * rows * columns + i];
+        const Split at = split(i, columns), tap = split(at.rest, out);
+        dw.at(tap.quotient * rows + at.quotient, tap.rest) += static_cast<float>(sum);
+    }
+};
+
+inline Patches patches_of(const Parts& x, const Shape& input, const Shape& output, const Window& window) {
+    return {x, input, output, static_cast<int>(input.channels), static_cast<int>(window.kernel),
+            static_cast<int>(window.stride), static_cast<int>(window.padding)};
+}
+
+/// Adds left · right to dw, its columns being (tap, o).
+template <class D, class Left, class Right>
+void add_weight_gradient(Queue<D>& queue, Index rows, Index columns, Index pixels, const Left& left,
+                         const Right& right, View<CudaFor<D>, float> dw) {
+    const ProductPlan plan = product_plan(rows, columns, pixels, true);
+    const Scratch<float> slabs(queue, plan.pieces * rows * columns);
+    multiply_matrices(queue, plan, left, right, StoreSlab{slabs.data(), rows, columns});
+    for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, dw.shape.channels, dw});
+}
+
+inline constexpr Window transposed_window{.kernel = 2, .stride = 2, .padding = 0};
+
+}  // namespace MTDN_KERNELS
+}  // namespace detail::cuda
+
+template <class D>
+void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window,
+                          Activation activation, Out y) {
+    using namespace detail::cuda;
+    if (x.parts().size() > Parts::capacity) return convolve(whole(x), w, scale, bias, window, activation, y);
+    const ProductPlan plan = product_plan(y.shape.pixels(), y.shape.channels, w.shape.pixels(), false);
+    multiply_matrices(*queue_, plan, patches_of(Parts(x), x.shape(), y.shape, window), Plain{w.data, w.stride},
+                      StoreActivated{y, scale.data, bias.data, activation});
+}
+
+template <class D>
+void CudaFor<D>::convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean,
+                                          Out variance) {
+    convolve(x, w, In{}, In{}, window, Activation::identity, y);
+    batch_statistics(y, mean, variance);
+}
+
+template <class D>
+void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out dx) {
+    using namespace detail::cuda;
+    const auto in = static_cast<int>(w.shape.width), out = static_cast<int>(w.shape.channels);
+    const Index taps = w.shape.frames * w.shape.height;
+    const ProductPlan plan = product_plan(dx.shape.pixels(), in, taps * out, false);
+    multiply_matrices(*queue_, plan,
+                      SpreadPatches{dy, dx.shape, dy.shape, out, static_cast<int>(window.kernel),
+                                    static_cast<int>(window.stride), static_cast<int>(window.padding)},
+                      WeightsByOutput{w, in, out}, StoreActivated{dx, nullptr, nullptr, Activation::identity});
+}
+
+template <class D>
+void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias) {
+    using namespace detail::cuda;
+    if (x.parts().size() > Parts::capacity) return convolve_backward_weights(whole(x), dy, window, dw, dbias);
+    add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
+                        Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
+                        Plain{dy.data, dy.stride}, dw);
+    if (dbias) add_channel_sums(*queue_, dy, dbias);
+}
+
+template <class D>
+void CudaFor<D>::transposed_convolve(In x, In w, In bias, Out y) {
+    using namespace detail::cuda;
+    const auto in = static_cast<int>(x.shape.channels), out = static_cast<int>(y.shape.channels);
+    multiply_matrices(*queue_, product_plan(x.shape.pixels(), 4 * out, in, false), Plain{x.data, x.stride},
+                      Transposed<WeightsByOutput>{{w, in, out}}, StoreTransposed{y, bias.data, x.shape, out});
+}
+
+template <class D>
+void CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx) {
+    using namespace detail::cuda;
+    const auto in = static_cast<int>(dx.shape.channels), out = static_cast<int>(dy.shape.channels);
+    multiply_matrices(*queue_, product_plan(dx.shape.pixels(), in, 4 * out, false),
+                      patches_of(Parts(Operand<CudaFor>(dy)), dy.shape, dx.shape, transposed_window),
+                      WeightsByOutput{w, in, out}, StoreActivated{dx, nullptr, nullptr, Activation::identity});
+}
+
+template <class D>
+void CudaFor<D>::transposed_convolve_backward_weights(In x, In dy, Out dw, Out dbias) {
+    using namespace detail::cuda;
+    add_weight_gradient(*queue_, x.shape.channels, 4 * dy.shape.channels, x.shape.pixels(),
+                        Transposed<Plain>{{x.data, x.stride}},
+                        patches_of(Parts(Operand<CudaFor>(dy)), dy.shape, x.shape, transposed_window), dw);
+    if (dbias) add_channel_sums(*queue_, dy, dbias);
+}
+
+}  // namespace mtdn

@@ -1,0 +1,170 @@
+#pragma once
+
+#include <cmath>
+
+#include <mtdn/backend/cuda/activations.hpp>
+#include <mtdn/backend/cuda/channel_sums.hpp>
+
+namespace mtdn {
+
+namespace detail::cuda {
+inline namespace MTDN_KERNELS {
+
+struct SquaredDistance {
+    static constexpr int quantities = 1;
+    Pixels<const float> x, mean;
+    Index group_pixels;
+    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[1]) const {
+        const float distance = x.at(p, c) - mean.at(split(p, group_pixels).quotient, c);
+        numbers[0] = distance * distance;
+    }
+};
+
+/// The running statistic after all groups', in order.
+struct UpdateRunning {
+    Pixels<const float> running, statistic;
+    Index groups;
+    float kept, taken;
+    MTDN_DEVICE float operator()(Index, Index c) const {
+        float value = running.at(0, c);
+        for (Index g = 0; g < groups; ++g) value = kept * value + taken * statistic.at(g, c);
+        return value;
+    }
+};
+
+struct NormalisationScale {
+    Pixels<const float> variance, weight;
+    float epsilon;
+    MTDN_DEVICE float operator()(Index g, Index c) const {
+        return weight.at(0, c) / std::sqrt(variance.at(g, c) + epsilon);
+    }
+};
+
+struct NormalisationShift {
+    NormalisationScale scale;
+    Pixels<const float> mean, bias;
+    MTDN_DEVICE float operator()(Index g, Index c) const { return bias.at(0, c) - mean.at(g, c) * scale(g, c); }
+};
+
+struct Normalise {
+    Pixels<const float> x, scale, shift;
+    Activation activation;
+    Index group_pixels;
+    MTDN_DEVICE float operator()(Index p, Index c) const {
+        const Index g = split(p, group_pixels).quotient;
+        return activated(activation, scale.at(g, c) * x.at(p, c) + shift.at(g, c));
+    }
+};
+
+/// The derivative by z = weight · standardised + bias, which the activation is applied to, and `standardised`.
+struct NormalisedSlope {
+    static constexpr int quantities = 2;
+    Pixels<const float> x, dy, mean, variance, weight, bias;
+    float epsilon;
+    Activation activation;
+    Index group_pixels;
+
+    struct Result {
+        float dz, standardised, inverse_deviation;
+    };
+    MTDN_DEVICE Result at(Index p, Index c, Index g) const {
+        const float inverse = 1.0F / std::sqrt(variance.at(g, c) + epsilon);
+        const float standardised = (x.at(p, c) - mean.at(g, c)) * inverse;
+        const float z = weight.at(0, c) * standardised + bias.at(0, c);
+        return {dy.at(p, c) * activation_slope(activation, z), standardised, inverse};
+    }
+    /// Σ dz and Σ dz · standardised.
+    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const {
+        const Result found = at(p, c, split(p, group_pixels).quotient);
+        numbers[0] = found.dz;
+        numbers[1] = found.dz * found.standardised;
+    }
+};
+
+struct NormaliseBackward {
+    NormalisedSlope slope;
+    const double* totals;  // (2, groups, channels), or null where the statistics are constants
+    Index groups, channels;
+    MTDN_DEVICE float operator()(Index p, Index c) const {
+        const Index g = split(p, slope.group_pixels).quotient;
+        const auto found = slope.at(p, c, g);
+        float dz = found.dz;
+        if (totals) {
+            const auto count = static_cast<float>(slope.group_pixels);
+            dz -= (static_cast<float>(totals[g * channels + c]) +
+                   found.standardised * static_cast<float>(totals[(groups + g) * channels + c])) /
+                  count;
+        }
+        return slope.weight.at(0, c) * found.inverse_deviation * dz;
+    }
+};
+
+/// Adds totals of all groups, in order.
+struct AddGroups {
+    Pixels<float> y;
+    const double* totals;
+    Index groups, channels;
+    MTDN_DEVICE float operator()(Index, Index c) const {
+        double sum = 0;
+        for (Index g = 0; g < groups; ++g) sum += totals[g * channels + c];
+        return y.at(0, c) + static_cast<float>(sum);
+    }
+};
+
+}  // namespace MTDN_KERNELS
+}  // namespace detail::cuda
+
+template <class D>
+void CudaFor<D>::batch_statistics(In x, Out mean, Out variance) {
+    using namespace detail::cuda;
+    const Index groups = mean.shape.frames, pixels = x.shape.pixels() / groups, channels = x.shape.channels;
+    const auto count = static_cast<double>(pixels);
+    const auto sums = channel_sums(*queue_, groups, pixels, channels, Value{x});
+    for_each_element(*queue_, mean, Mean{sums.data(), channels, count});
+    const auto squares = channel_sums(*queue_, groups, pixels, channels, SquaredDistance{x, mean, pixels});
+    for_each_element(*queue_, variance, Mean{squares.data(), channels, count});
+}
+
+template <class D>
+void CudaFor<D>::update_running(In mean, In variance, Index count, double momentum, Out running_mean,
+                                Out running_variance) {
+    using namespace detail::cuda;
+    const double n = static_cast<double>(count), unbiased = count > 1 ? n / (n - 1) : 1.0;
+    const auto kept = static_cast<float>(1 - momentum);
+    const auto update = [&](In statistic, double taken, Out running) {
+        for_each_element(*queue_, running,
+                         UpdateRunning{running, statistic, mean.shape.frames, kept, static_cast<float>(taken)});
+    };
+    update(mean, momentum, running_mean);
+    update(variance, momentum * unbiased, running_variance);
+}
+
+template <class D>
+void CudaFor<D>::normalisation(In mean, In variance, In weight, In bias, double epsilon, Out scale, Out shift) {
+    using namespace detail::cuda;
+    const NormalisationScale factor{variance, weight, static_cast<float>(epsilon)};
+    for_each_element(*queue_, scale, factor);
+    for_each_element(*queue_, shift, NormalisationShift{factor, mean, bias});
+}
+
+template <class D>
+void CudaFor<D>::normalise(In x, In scale, In shift, Activation activation, Out y) {
+    using namespace detail::cuda;
+    for_each_element(*queue_, y, Normalise{x, scale, shift, activation, x.shape.pixels() / scale.shape.frames});
+}
+
+template <class D>
+void CudaFor<D>::normalise_backward(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
+                                    Activation activation, bool own_statistics, Out dx, Out dweight, Out dbias) {
+    using namespace detail::cuda;
+    const Index groups = mean.shape.frames, pixels = x.shape.pixels() / groups, channels = x.shape.channels;
+    const NormalisedSlope slope{x, dy, mean, variance, weight, bias, static_cast<float>(epsilon), activation, pixels};
+    const auto totals = channel_sums(*queue_, groups, pixels, channels, slope);
+    for_each_element(*queue_, dx,
+                     NormaliseBackward{slope, own_statistics ? totals.data() : nullptr, groups, channels});
+    if (dbias) for_each_element(*queue_, dbias, AddGroups{dbias, totals.data(), groups, channels});
+    if (dweight)
+        for_each_element(*queue_, dweight, AddGroups{dweight, totals.data() + groups * channels, groups, channels});
+}
+
+}  // namespace mtdn

@@ -1,0 +1,3 @@
+#include "own.hpp"
+
+std::string describe(const mtdn::Cuda& gpu) { return gpu.describe(); }

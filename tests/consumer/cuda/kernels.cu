@@ -1,0 +1,3 @@
+#include <mtdn/cuda_kernels.cuh>
+
+template class mtdn::CudaFor<mtdn::Gpu>;
