@@ -90,8 +90,10 @@ std::vector<std::vector<double>> passes(B& backend, const Layer& layer, double f
 TEMPLATE_TEST_CASE("values are rounded to the nearest bfloat16, ties to the even one", "", isa::Baseline, isa::Avx2,
                    isa::Avx512) {
     using Limits = std::numeric_limits<float>;
-    std::vector<float> values{0.0F, -0.0F, 1.0F, Limits::infinity(), -Limits::infinity(), Limits::max(), Limits::lowest()};
-    for (const float tie : {1 + 0x1p-8F, 1 + 3 * 0x1p-8F, -1 - 0x1p-8F, 0x1.fep127F, 0x1.01p-100F, 0x1p-134F, 3 * 0x1p-134F})
+    std::vector<float> values{0.0F, -0.0F, 1.0F, Limits::infinity(), -Limits::infinity(), Limits::max(),
+                              Limits::lowest()};
+    for (const float tie : {1 + 0x1p-8F, 1 + 3 * 0x1p-8F, -1 - 0x1p-8F, 0x1.ffp127F, 0x1.01p-100F, 0x1p-134F,
+                            3 * 0x1p-134F})
         for (const float towards : {-Limits::max(), tie, Limits::max()}) values.push_back(std::nextafter(tie, towards));
     Random random(3);
     for (int i = 0; i < 1000; ++i)
@@ -110,8 +112,8 @@ TEMPLATE_TEST_CASE("values are rounded to the nearest bfloat16, ties to the even
 
 // Factors that bfloat16 holds have exact products in single precision. What is left is the rounding of sums, as in the
 // table of cases: about √n · 2⁻²⁴ for n products, here up to 10 000. A pair put together wrongly is off by far more.
-TEMPLATE_TEST_CASE("sums of exact products are those of the reference to single precision", "", isa::Baseline, isa::Avx2,
-                   isa::Avx512, isa::Avx512Bf16) {
+TEMPLATE_TEST_CASE("sums of exact products are those of the reference to single precision", "", isa::Baseline,
+                   isa::Avx2, isa::Avx512, isa::Avx512Bf16) {
     CpuFor<TestType> backend({.threads = 2, .precision = Precision::bfloat16});
     Reference<double> reference;
     for (const Layer& layer : {Layer{{1, 1, 1, 1}, 1, {.kernel = 1}},
@@ -140,7 +142,7 @@ TEST_CASE("what fills up a pair is nothing that lies beside the operands or was 
     Cpu backend({.threads = 1, .precision = Precision::bfloat16});
     Reference<double> reference;
     for (const Index channels : {3, 33}) {
-        backend.fill(Tensor<Cpu>(backend, vector_shape(1 << 20)), NAN);  // operands are cut from it, one after the other
+        backend.fill(Tensor<Cpu>(backend, vector_shape(1 << 20)), NAN);  // operands are cut from it
         const Layer odd{{1, 6, 7, channels}, 5, {.kernel = 3, .padding = 1}};
         passes(backend, {{1, 6, 8, channels + 1}, 5, odd.window}, NAN);
         const auto ours = passes(backend, odd), expected = passes(reference, odd);

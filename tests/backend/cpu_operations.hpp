@@ -11,8 +11,8 @@ TEMPLATE_TEST_CASE("either way to compute a convolution agrees with the referenc
     }
 }
 
-// A factor is off by up to 2⁻⁸ of itself, 0.0016 root mean square over all mantissas; so a product is by 0.0023, and a sum
-// of many products by as much of its size. The table's worst is 0.0031.
+// A factor is off by up to 2⁻⁸ of itself, 0.0016 root mean square over all mantissas; so a product is by 0.0023, and a
+// sum of many products by as much of its size. The table's worst is 0.0031.
 TEMPLATE_TEST_CASE("in bfloat16 convolutions agree with the reference to its digits, and all else as ever", "",
                    MTDN_TESTED_BACKENDS) {
     TestType backend({.threads = 2, .precision = Precision::bfloat16});

@@ -146,9 +146,9 @@ TEST_CASE("in bfloat16 logits are nearly those of single precision, and a run ke
     const auto frames = film().data + "/" + sequence.name + "/frames/";
     const auto logits = [&](const std::string& precision) {
         const auto out = (scratch / ("change" + precision)).string();
-        const auto run = mtdn_run(scratch, "change --model " + film().model + " " + frames +
-                                               sequence.frame_names.front() + " " + frames +
-                                               sequence.frame_names.back() + " --precision " + precision + " --out " + out);
+        const auto run = mtdn_run(scratch, "change --precision " + precision + " --model " + film().model + " " +
+                                               frames + sequence.frame_names.front() + " " + frames +
+                                               sequence.frame_names.back() + " --out " + out);
         INFO(run.err);
         REQUIRE(run.status == 0);
         return read_npy<float, 3>(out + "/A1.npy");

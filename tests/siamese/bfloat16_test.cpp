@@ -16,8 +16,8 @@ struct Steps {
     std::vector<double> logits, gradients, losses;
 };
 
-/// Twenty steps on one batch, in which there is something to learn: what is bright appears and disappears. Weights begin
-/// moved by so much of themselves (root mean square).
+/// Twenty steps on one batch, in which there is something to learn: what is bright appears and disappears. Weights
+/// begin moved by so much of themselves (root mean square).
 Steps twenty_steps(const CpuOptions& options, double moved = 0) {
     Cpu cpu(options);
     Random random(4);
@@ -49,7 +49,8 @@ Steps twenty_steps(const CpuOptions& options, double moved = 0) {
     {
         Tape<Cpu> tape(cpu);
         Pass<Cpu> pass(tape);
-        for (const auto& logits : model.compare(model.features(pass.input(frames), pass), std::vector<Pair>{{0, 2}, {1, 3}}, pass))
+        const std::vector<Pair> apart{{0, 2}, {1, 3}};
+        for (const auto& logits : model.compare(model.features(pass.input(frames), pass), apart, pass))
             for (const float value : download(value_of(logits))) steps.logits.push_back(value);
     }
     const std::vector<double> weights{1, 2, 2, 1};
@@ -63,9 +64,9 @@ Steps twenty_steps(const CpuOptions& options, double moved = 0) {
 
 }  // namespace
 
-// Rounding to bfloat16 moves a weight by 0.0016 of itself (root mean square). At an untrained net ReLU and pooling pass on
-// another pixel's slope wherever two are that close: gradients in single precision move by a fifth when the weights alone
-// do by so much. No arithmetic that rounds to bfloat16 can be nearer than about that.
+// Rounding to bfloat16 moves a weight by 0.0016 of itself (root mean square). At an untrained net ReLU and pooling pass
+// on another pixel's slope wherever two are that close: gradients in single precision move by a fifth when the weights
+// alone do by so much. No arithmetic that rounds to bfloat16 can be expected to come nearer than about that.
 TEST_CASE("a whole model in bfloat16 is as near single precision as weights rounded so: logits, gradients, losses") {
     const Steps single = twenty_steps({.threads = 2}), moved = twenty_steps({.threads = 2}, 0.0016);
     const Steps half = twenty_steps({.threads = 2, .precision = Precision::bfloat16});
@@ -74,8 +75,9 @@ TEST_CASE("a whole model in bfloat16 is as near single precision as weights roun
     };
     double losses = 0;
     for (std::size_t i = 0; i < 20; ++i) losses = std::max(losses, std::abs(half.losses[i] / single.losses[i] - 1));
-    INFO("logits " << off(half, &Steps::logits) << ", gradients " << off(half, &Steps::gradients) << ", losses " << losses
-                   << "; moved weights: " << off(moved, &Steps::logits) << ", " << off(moved, &Steps::gradients));
+    INFO("logits " << off(half, &Steps::logits) << ", gradients " << off(half, &Steps::gradients) << ", losses "
+                   << losses << "; moved weights: " << off(moved, &Steps::logits) << ", "
+                   << off(moved, &Steps::gradients));
     CHECK(single.losses.back() < 0.9 * single.losses.front());
     CHECK(off(half, &Steps::logits) > 1e-3);
     CHECK(off(half, &Steps::logits) < 2 * off(moved, &Steps::logits));

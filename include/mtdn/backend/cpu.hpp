@@ -22,7 +22,7 @@ struct CpuOptions {
     int threads = 0;  ///< threads to work with, the caller's among them; 0: one for each processor
     ConvolutionAlgorithm convolution = ConvolutionAlgorithm::automatic;  ///< how 3×3 convolutions are computed
     /// Precision of all convolutions, transposed ones and gradients too. bfloat16 is direct: Winograd's transform would
-    /// make its error five times as large. Everything else (statistics, biases, losses, updates) stays in single precision.
+    /// make its error five times as large. Everything else (statistics, biases, losses, updates) stays single.
     Precision precision = Precision::single;
 };
 

@@ -6,7 +6,7 @@
 
 namespace mtdn::detail::cpu {
 
-/// Operands of one register block of a weight gradient: floats, or words of two bfloat16, those of neighbouring columns.
+/// Operands of one register block of a weight gradient: floats, or words of two bfloat16, of neighbouring columns.
 struct GradientBlock {
     const float* x = nullptr;  ///< first input of the first pixel
     Index x_step = 0;          ///< from pixel to pixel
@@ -182,7 +182,9 @@ private:
                 for (Index column = 0; column < dy.shape.width; column += cut.together, to += width) {
                     if (cut.together == 1 && channels < width) copy_few<Blocks<I>::wide>(from, channels, to);
                     else if (cut.together == 1) copy_floats<I>(from, channels, to);
-                    else pair_values<I>(from, from + dy.stride, column + 1 < dy.shape.width ? channels : 0, channels, to);
+                    else
+                        pair_values<I>(from, from + dy.stride, column + 1 < dy.shape.width ? channels : 0, channels,
+                                       to);
                     from += cut.together * dy.stride;
                 }
             }
