@@ -28,7 +28,8 @@ say() {
 
 build() {
     say "nvcc" "$nvcc" --version
-    say "kernels" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude -c examples/mtdn/kernels.cu -o "$work/kernels.o"
+    say "kernels" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude -c examples/mtdn/kernels.cu \
+        -o "$work/kernels.o"
     for source in tests/gpu/operations.cpp bench/gpu/steps.cpp; do
         name=$(basename "$source" .cpp)
         say "$name: compile" "$cxx" -std=c++20 -O2 -march=native -Iinclude -c "$source" -o "$work/$name.o"
