@@ -1,9 +1,10 @@
 #!/bin/sh
 # sh bench/gpu/run.sh [PIECE...]: on a machine with a GPU, nvcc and g++, and nothing else of need: build, parity,
-# sanitizer, steps, training; all where none is named. Each takes less than ten minutes, so that they may be run one at a
+# sanitizer, steps, torch, training; all where none is named. Each takes less than ten minutes, so that they may be run one at a
 # time; build comes first. What they say is added to build/gpu/report.md, or to the file that MTDN_REPORT names.
 #
-# training takes the program, and is skipped where the libraries that it needs are missing.
+# training takes the program, and is skipped where the libraries that it needs are missing; torch is PyTorch's times for
+# the same steps, where MTDN_PYTHON names a python that has it.
 set -u
 cd "$(dirname "$0")/../.."
 work=build/gpu
@@ -28,7 +29,8 @@ say() {
 
 build() {
     say "nvcc" "$nvcc" --version
-    say "kernels" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude -c examples/mtdn/kernels.cu -o "$work/kernels.o"
+    say "kernels" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude -c examples/mtdn/kernels.cu \
+        -o "$work/kernels.o"
     for source in tests/gpu/operations.cpp bench/gpu/steps.cpp; do
         name=$(basename "$source" .cpp)
         say "$name: compile" "$cxx" -std=c++20 -O2 -march=native -Iinclude -c "$source" -o "$work/$name.o"
@@ -61,6 +63,19 @@ steps() {
     done
 }
 
+torch() {
+    if [ -z "${MTDN_PYTHON-}" ]; then
+        say "PyTorch" echo "skipped: MTDN_PYTHON names no python with PyTorch"
+        return
+    fi
+    for options in "" "--precision tf32" "--precision bf16" "--precision bf16 --compiled"; do
+        for job in "step 32 256 16" "inference 32 256 16"; do
+            # Both are words, so they stay unquoted.
+            say "PyTorch, $job $options" "$MTDN_PYTHON" bench/gpu/torch_steps.py $job $options
+        done
+    done
+}
+
 training() {
     if ! cmake --preset cuda --compile-no-warning-as-error > "$work/configure.txt" 2>&1; then
         say "training" echo "skipped: cmake --preset cuda failed, see $work/configure.txt"
@@ -76,12 +91,12 @@ training() {
     done
 }
 
-[ $# -gt 0 ] || set -- build parity sanitizer steps training
+[ $# -gt 0 ] || set -- build parity sanitizer steps torch training
 echo "# $(date -u +%Y-%m-%dT%H:%M:%SZ), $(git rev-parse --short HEAD 2> /dev/null || echo unknown)" >> "$report"
 for piece in "$@"; do
     case $piece in
-        build | parity | sanitizer | steps | training) "$piece" ;;
-        *) echo "run.sh: $piece is none of build, parity, sanitizer, steps, training" >&2 && exit 2 ;;
+        build | parity | sanitizer | steps | torch | training) "$piece" ;;
+        *) echo "run.sh: $piece is none of build, parity, sanitizer, steps, torch, training" >&2 && exit 2 ;;
     esac
 done
 echo "report: $report"

@@ -114,7 +114,8 @@ int measure(const std::string& kind, Index width, Index size, Index pairs, int r
 int main(int argc, char** argv) try {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() == 1 && words[0] == "losses") return compare_losses();
-    require<OptionError>(words.size() == 4 || words.size() == 5, "steps: losses, or KIND WIDTH SIZE PAIRS [REPETITIONS]");
+    require<OptionError>(words.size() == 4 || words.size() == 5,
+                         "steps: expected losses, or KIND WIDTH SIZE PAIRS [REPETITIONS]");
     return measure(words[0], std::stol(words[1]), std::stol(words[2]), std::stol(words[3]),
                    words.size() == 5 ? std::stoi(words[4]) : 10);
 } catch (const std::exception& error) {

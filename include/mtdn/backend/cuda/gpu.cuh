@@ -42,7 +42,8 @@ private:
             std::size_t free = 0, total = 0;
             check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
             fail<BackendError>("out of GPU memory: ", bytes >> 20, " MiB wanted, ", free >> 20, " of ", total >> 20,
-                               " MiB free, ", in_use() >> 20, " MiB in use here; lower the batch, the size or the width");
+                               " MiB free, ", in_use() >> 20,
+                               " MiB in use here; lower the batch, the size or the width");
         }
         check(status, "cudaMalloc");
         return data;

@@ -107,8 +107,8 @@ private:
 /// store(i, j, Σ_k left(i, k) · right(k, j), piece) for each piece of the sum.
 ///
 /// A block makes a tile of 64 × Width sums, each of its threads 4 × Width/16, from `depth` columns of left and rows of
-/// right at a time. Sums of 512 terms are added up on their own: rounding then grows with the root of the number of
-/// such sums, not of terms.
+/// right at a time. Sums of 512 terms are added up on their own, so that rounding grows with the root of 512 and of
+/// their number, not of that of all terms.
 ///
 /// @source Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra", on tiles held in registers
 template <int Width, class Left, class Right, class Store>
@@ -116,7 +116,7 @@ struct Product {
     static constexpr int threads = 256, height = ProductPlan::height, depth = ProductPlan::depth;
     static constexpr int rows = 4, columns = Width / 16;  // of a thread
 
-    // One column more than there is, so that the threads that write a column meet different banks.
+    // Four elements more than a row needs: threads that write a column meet more banks, and rows stay aligned.
     struct Shared {
         SharedArray<SharedArray<float, height + 4>, depth> left;
         SharedArray<SharedArray<float, Width + 4>, depth> right;
