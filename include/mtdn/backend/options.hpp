@@ -34,6 +34,13 @@ enum class ConvolutionAlgorithm : std::uint8_t {
     winograd,   ///< by Winograd's F(4×4, 3×3): a fraction of the products, some 8·10⁻⁷ off
 };
 
+/// How precisely numbers are stored, or multiplied, where there is a choice.
+enum class Precision : std::uint8_t {
+    single,    ///< 24 significant bits
+    bfloat16,  ///< 8 significant bits, rounded to the nearest
+    tf32,      ///< 11 significant bits, rounded to the nearest: what an NVIDIA GPU multiplies of single precision
+};
+
 /// Function applied to every element after a normalisation or on its own.
 enum class Activation : std::uint8_t {
     identity,

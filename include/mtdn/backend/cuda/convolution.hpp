@@ -3,6 +3,7 @@
 #include <mtdn/backend/cuda/channel_sums.hpp>
 #include <mtdn/backend/cuda/operand.hpp>
 #include <mtdn/backend/cuda/product.hpp>
+#include <mtdn/backend/cuda/tiled_convolution.hpp>
 
 // Convolutions as products of matrices that are never stored: the reader of a matrix finds each element where it lies.
 // A tap is one of a window's k·k elements; a pair (tap, c) is counted as tap · C + c.
@@ -83,16 +84,6 @@ struct WeightsByOutput {
     MTDN_DEVICE float at(const Row& row, Column column) const { return w.at(Index{row.tap} * in + column, row.out); }
 };
 
-/// y(i, j) = activation(sum + bias(j)).
-struct StoreActivated {
-    Pixels<float> y;
-    const float* bias;  // or null
-    Activation activation;
-    MTDN_DEVICE void operator()(int i, int j, float sum, int) const {
-        y.at(i, j) = activated(activation, bias ? sum + bias[j] : sum);
-    }
-};
-
 /// Column (tap, o) of a pixel to the pixel of twice the rows and columns that the tap stands for.
 struct StoreTransposed {
     Pixels<float> y;
@@ -153,10 +144,17 @@ template <class D>
 void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In bias, const Window& window, Activation activation,
                           Out y) {
     using namespace detail::cuda;
-    if (x.parts().size() > Parts::capacity) return convolve(whole(x), w, bias, window, activation, y);
+    const bool cores = tiled(queue_->precision(), window);
+    if (x.parts().size() > Parts::capacity || (cores && !by_fours(x)))
+        return convolve(whole(x), w, bias, window, activation, y);
+    const StoreActivated store{y, bias.data, activation};
+    if (cores)
+        return convolve_tiled(*queue_, Parts(x), x.shape(),
+                              {w, static_cast<int>(window.kernel * window.kernel), w.shape.width, y.shape.channels, false},
+                              window.padding, y.shape, store);
     const ProductPlan plan = product_plan(y.shape.pixels(), y.shape.channels, w.shape.pixels(), false);
     multiply_matrices(*queue_, plan, patches_of(Parts(x), x.shape(), y.shape, window), Plain{w.data, w.stride},
-                      StoreActivated{y, bias.data, activation});
+                      store);
 }
 
 template <class D>
@@ -171,11 +169,19 @@ void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
     using namespace detail::cuda;
     const auto in = static_cast<int>(w.shape.width), out = static_cast<int>(w.shape.channels);
     const Index taps = w.shape.frames * w.shape.height;
+    const StoreActivated store{dx, nullptr, Activation::identity};
+    if (tiled(queue_->precision(), window)) {
+        // The convolution of the slopes with the taps in reverse.
+        const Operand<CudaFor> slopes(dy);
+        if (!by_fours(slopes)) return convolve_backward_data(whole(slopes), w, window, dx);
+        return convolve_tiled(*queue_, Parts(slopes), dy.shape, {w, static_cast<int>(taps), out, in, true},
+                              window.kernel - 1 - window.padding, dx.shape, store);
+    }
     const ProductPlan plan = product_plan(dx.shape.pixels(), in, taps * out, false);
     multiply_matrices(*queue_, plan,
                       SpreadPatches{dy, dx.shape, dy.shape, out, static_cast<int>(window.kernel),
                                     static_cast<int>(window.stride), static_cast<int>(window.padding)},
-                      WeightsByOutput{w, in, out}, StoreActivated{dx, nullptr, Activation::identity});
+                      WeightsByOutput{w, in, out}, store);
 }
 
 template <class D>

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <mtdn/backend/cuda/operand.hpp>
+
+namespace mtdn::detail::cuda {
+inline namespace MTDN_KERNELS {
+
+/// 16 bytes of operands of tensor cores.
+struct alignas(16) Unit {
+    Word words[4];
+};
+
+/// 16 bytes as they are in memory.
+struct alignas(16) Four {
+    float values[4];
+};
+
+/// Where half a row of 32 bytes lies, in units, among rows one after the other.
+///
+/// Every other four rows have their halves swapped. So equal halves of any eight rows one after the other, which is what
+/// tensor cores load at a time, lie in different banks, and equal eight bytes of any four do.
+MTDN_DEVICE constexpr int unit_of(int row, int half) { return 2 * row + (half ^ (row >> 2 & 1)); }
+
+/// Rows of 32 bytes in shared memory: what one instruction multiplies.
+template <int Rows>
+struct Tile {
+    SharedArray<Unit, 2 * Rows> units;
+    MTDN_DEVICE Unit& at(int row, int half) { return units[unit_of(row, half)]; }
+};
+
+/// Products of numbers rounded to bfloat16: rows of 16.
+struct Bf16Cores {
+    static constexpr int depth = 16;
+
+    /// Writes numbers 4·quad to 4·quad + 3 of a row; `row(half)` is its half.
+    template <class Block, class Row>
+    MTDN_DEVICE static void put(Block& block, const Row& row, int quad, const float (&values)[4]) {
+        Unit& unit = row(quad / 2);
+        unit.words[quad % 2 * 2] = block.bf16(values[0], values[1]);
+        unit.words[quad % 2 * 2 + 1] = block.bf16(values[2], values[3]);
+    }
+    template <class Block>
+    MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        block.multiply_bf16(sum, a, low, high);
+    }
+};
+
+/// Products of numbers rounded to TF32: rows of 8.
+struct Tf32Cores {
+    static constexpr int depth = 8;
+
+    template <class Block, class Row>
+    MTDN_DEVICE static void put(Block& block, const Row& row, int quad, const float (&values)[4]) {
+        Unit& unit = row(quad);
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i) unit.words[i] = block.tf32(values[i]);
+    }
+    template <class Block>
+    MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        block.multiply_tf32(sum, a, low, high);
+    }
+};
+
+/// y(i, j) = activation(sum + bias(j)).
+struct StoreActivated {
+    Pixels<float> y;
+    const float* bias;  // or null
+    Activation activation;
+    MTDN_DEVICE void operator()(int i, int j, float sum, int) const {
+        y.at(i, j) = activated(activation, bias ? sum + bias[j] : sum);
+    }
+};
+
+/// Whether an operand can be read by fours: each four channels lie in one part, at a multiple of 16 bytes.
+template <class B>
+bool by_fours(const Operand<B>& x) {
+    Index begin = 0;
+    for (const auto& part : x.parts()) {
+        if (begin % 4 != 0 || part.x.stride % 4 != 0 || reinterpret_cast<std::uintptr_t>(part.x.data) % 16 != 0) return false;
+        begin += part.x.shape.channels;
+    }
+    return x.parts().size() <= Parts::capacity;
+}
+
+/// Four neighbouring channels of an operand's frame, and what is pending there.
+struct FourChannels {
+    const float* data = nullptr;
+    Index stride = 0;
+    int count = 0;  // of the four that there are
+    float scale[4] = {1, 1, 1, 1}, shift[4] = {};
+    Activation activation = Activation::identity;
+
+    MTDN_DEVICE FourChannels(const Parts& x, Index frame, Index channel) {
+        MTDN_UNROLL
+        for (const auto& part : x.parts)
+            if (channel >= part.begin && channel < part.end) {
+                const Index c = channel - part.begin;
+                data = part.data + c;
+                stride = part.stride;
+                count = static_cast<int>(part.end - channel < 4 ? part.end - channel : 4);
+                activation = part.activation;
+                if (part.scale) {
+                    const Index at = split(frame, part.frames_in_group).quotient * part.vector_stride + c;
+                    MTDN_UNROLL
+                    for (int i = 0; i < 4; ++i)
+                        if (i < count) {
+                            scale[i] = part.scale[at + i];
+                            shift[i] = part.shift[at + i];
+                        }
+                }
+            }
+    }
+
+    /// Starts the way of a pixel's four to shared memory; zeros where there is none.
+    template <class Block>
+    MTDN_DEVICE void fetch(Block& block, Four& to, Index pixel, bool there) const {
+        block.copy(&to, there ? data + pixel * stride : data, there ? 4 * count : 0);
+    }
+    /// What the operand's reader takes for `raw`.
+    MTDN_DEVICE void apply(const Four& raw, float (&values)[4]) const {
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i) values[i] = activated(activation, scale[i] * raw.values[i] + shift[i]);
+    }
+};
+
+}  // namespace MTDN_KERNELS
+}  // namespace mtdn::detail::cuda
