@@ -4,6 +4,7 @@
 #include <mtdn/backend/cuda/operand.hpp>
 #include <mtdn/backend/cuda/product.hpp>
 #include <mtdn/backend/cuda/tiled_convolution.hpp>
+#include <mtdn/backend/cuda/tiled_weight_gradient.hpp>
 
 // Convolutions as products of matrices that are never stored: the reader of a matrix finds each element where it lies.
 // A tap is one of a window's k·k elements; a pair (tap, c) is counted as tap · C + c.
@@ -135,6 +136,20 @@ void add_weight_gradient(Queue<D>& queue, Index rows, Index columns, Index pixel
     for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, dw.shape.channels, dw});
 }
 
+/// The same for a convolution whose window is `tiled`, of operands that can be read by fours.
+template <class D>
+void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, View<CudaFor<D>, const float> dy,
+                               const Window& window, View<CudaFor<D>, float> dw) {
+    const Index rows = dw.shape.pixels(), columns = dw.shape.channels;
+    const GradientPlan plan(dy.shape, dw.shape.width);
+    const Scratch<float> slabs(queue, plan.pieces * rows * columns);
+    const Parts left(x), right{Operand<CudaFor<D>>(dy)};
+    if (queue.precision() == Precision::bfloat16)
+        tiled_weight_gradient<Bf16Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
+    else tiled_weight_gradient<Tf32Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
+    for_each(queue, rows * columns, AddSlabs{slabs.data(), static_cast<int>(plan.pieces), rows, columns, columns, dw});
+}
+
 inline constexpr Window transposed_window{.kernel = 2, .stride = 2, .padding = 0};
 
 }  // namespace MTDN_KERNELS
@@ -187,8 +202,13 @@ void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
 template <class D>
 void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias) {
     using namespace detail::cuda;
-    if (x.parts().size() > Parts::capacity) return convolve_backward_weights(whole(x), dy, window, dw, dbias);
-    add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
+    const bool cores = tiled(queue_->precision(), window);
+    if (x.parts().size() > Parts::capacity || (cores && !by_fours(x)))
+        return convolve_backward_weights(whole(x), dy, window, dw, dbias);
+    if (cores && !by_fours(Operand<CudaFor>(dy)))
+        return convolve_backward_weights(x, whole(Operand<CudaFor>(dy)), window, dw, dbias);
+    if (cores) add_tiled_weight_gradient(*queue_, x, dy, window, dw);
+    else add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
                         Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
                         Plain{dy.data, dy.stride}, dw);
     if (dbias) add_channel_sums(*queue_, dy, dbias);

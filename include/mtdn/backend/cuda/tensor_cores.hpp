@@ -43,6 +43,18 @@ struct Bf16Cores {
     MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
         block.multiply_bf16(sum, a, low, high);
     }
+    /// 16 channels, the tile's, by 16 rows from `row` on, as the left factor. `tile(i)` is the i-th.
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int row, Word (&a)[1][4]) {
+        const int lane = block.thread() % 32;
+        block.load_columns(&tile(0).at(row + lane / 16 * 8 + lane % 8, lane / 8 % 2), a[0]);
+    }
+    /// 16 rows by 16 channels as two right factors, the halves of each.
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int row, Word (&b)[1][4]) {
+        const int lane = block.thread() % 32;
+        block.load_columns(&tile(0).at(row + lane % 16, lane / 16), b[0]);
+    }
 };
 
 /// Products of numbers rounded to TF32: rows of 8.
@@ -58,6 +70,26 @@ struct Tf32Cores {
     template <class Block>
     MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
         block.multiply_tf32(sum, a, low, high);
+    }
+    // load_columns transposes numbers of 16 bits alone; a warp's threads read eight channels of four rows, one after the
+    // other, from different banks.
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int row, Word (&a)[2][4]) {
+        const int lane = block.thread() % 32, channel = lane / 4;
+        MTDN_UNROLL
+        for (int step = 0; step < 2; ++step)
+            MTDN_UNROLL
+            for (int i = 0; i < 4; ++i)
+                a[step][i] = tile(i % 2).at(row + 8 * step + i / 2 * 4 + lane % 4, channel / 4).words[channel % 4];
+    }
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int row, Word (&b)[2][4]) {
+        const int lane = block.thread() % 32, channel = lane / 4;
+        MTDN_UNROLL
+        for (int step = 0; step < 2; ++step)
+            MTDN_UNROLL
+            for (int i = 0; i < 4; ++i)
+                b[step][i] = tile(i / 2).at(row + 8 * step + i % 2 * 4 + lane % 4, channel / 4).words[channel % 4];
     }
 };
 
@@ -120,6 +152,54 @@ struct FourChannels {
     MTDN_DEVICE void apply(const Four& raw, float (&values)[4]) const {
         MTDN_UNROLL
         for (int i = 0; i < 4; ++i) values[i] = activated(activation, scale[i] * raw.values[i] + shift[i]);
+    }
+};
+
+/// Rows × Columns pixels of `depth` channels of an operand in shared memory: as they come, and as they are multiplied.
+///
+/// What an operand's reader takes for them is formed on the way from one to the other, by the thread that fetched them.
+/// Outside of the image there are zeros: padding is of what is normalised.
+template <class Cores, int Rows, int Columns>
+struct Region {
+    static constexpr int pixels = Rows * Columns, quads = Cores::depth / 4;
+    SharedArray<Four, pixels * quads> raw;
+    Tile<pixels> tile;
+
+    /// Where it lies: its first pixel, which may be outside of the image, and its first channel.
+    struct Place {
+        Index frame, row, column, channel;
+    };
+
+    /// Starts the way of the pixels to shared memory.
+    template <int Threads, class Block>
+    MTDN_DEVICE void fetch(Block& block, const Parts& x, const Extent& extent, const Place& place) {
+        // A thread has the same four channels of each of its pixels.
+        const int quad = block.thread() % quads;
+        const FourChannels four(x, place.frame, place.channel + 4 * quad);
+        for (int p = block.thread() / quads; p < pixels; p += Threads / quads) {
+            const Index pixel = number(extent, place, p);
+            four.fetch(block, raw[p * quads + quad], pixel, pixel >= 0 && four.count > 0);
+        }
+    }
+
+    /// Makes the tile of what has arrived.
+    template <int Threads, class Block>
+    MTDN_DEVICE void convert(Block& block, const Parts& x, const Extent& extent, const Place& place) {
+        const int quad = block.thread() % quads;
+        const FourChannels four(x, place.frame, place.channel + 4 * quad);
+        for (int p = block.thread() / quads; p < pixels; p += Threads / quads) {
+            float values[4] = {};
+            if (number(extent, place, p) >= 0) four.apply(raw[p * quads + quad], values);
+            Cores::put(block, [&](int half) -> Unit& { return tile.at(p, half); }, quad, values);
+        }
+    }
+
+private:
+    /// The image's pixel that is number `p` here; negative where there is none.
+    MTDN_DEVICE static Index number(const Extent& extent, const Place& place, int p) {
+        const Index row = place.row + p / Columns, column = place.column + p % Columns;
+        const bool there = row >= 0 && row < extent.height && column >= 0 && column < extent.width;
+        return there ? extent.pixel(place.frame, row, column) : -1;
     }
 };
 

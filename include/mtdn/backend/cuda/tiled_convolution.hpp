@@ -75,14 +75,13 @@ template <class Cores, int Kernel, int Wide>
 struct TiledConvolution {
     static constexpr int threads = 256, resident = 2;
     static constexpr int rows = 16, columns = 32 / Wide, channels = 32 * Wide;  // of a tile
-    static constexpr int halo_columns = columns + Kernel - 1, halo = (rows + Kernel - 1) * halo_columns;
+    static constexpr int halo_columns = columns + Kernel - 1;
     static constexpr int taps = Kernel * Kernel, depth = Cores::depth, quads = depth / 4;
     static constexpr int own_rows = 4, own_columns = 16, own_channels = 32;  // of a warp
 
     struct Shared {
         struct Operands {
-            SharedArray<Four, halo * quads> raw;
-            Tile<halo> x;
+            Region<Cores, rows + Kernel - 1, halo_columns> x;
             Tile<taps * channels> w[2];
         };
         union {
@@ -112,10 +111,10 @@ struct TiledConvolution {
         for (int chunk = 0; chunk < plan.chunks; ++chunk) {
             block.wait_for_copies();
             block.sync();  // nobody reads the last chunk any more
-            convert(block, shared.operands, origin, chunk);
+            shared.operands.x.template convert<threads>(block, x, input, seen(origin, chunk));
             if (chunk + 1 < plan.chunks) fetch(block, shared.operands, origin, chunk + 1);
             block.sync();
-            multiply(block, shared.operands.x, shared.operands.w[chunk % 2], row, column, channel, sum);
+            multiply(block, shared.operands.x.tile, shared.operands.w[chunk % 2], row, column, channel, sum);
         }
         block.sync();
         write(block, shared.sums, sum);
@@ -149,11 +148,10 @@ private:
         }
     };
 
-    /// The input's pixel that is number `p` of the tile with its halo; negative where there is none.
-    MTDN_DEVICE Index pixel(const Origin& origin, int p) const {
-        const Index row = origin.row - padding + p / halo_columns, column = origin.column - padding + p % halo_columns;
-        const bool there = row >= 0 && row < input.height && column >= 0 && column < input.width;
-        return there ? input.pixel(origin.frame, row, column) : -1;
+    /// What the tile's windows see of a chunk of the input.
+    MTDN_DEVICE auto seen(const Origin& origin, int chunk) const {
+        using Place = typename decltype(Shared::Operands::x)::Place;
+        return Place{origin.frame, origin.row - padding, origin.column - padding, Index{chunk} * depth};
     }
 
     /// Starts the way of a chunk of the input, as it is, and of its weights to shared memory.
@@ -162,30 +160,12 @@ private:
         constexpr int units = 2 * taps * channels;
         const Unit* from = weights + (Index{origin.channel_tile} * plan.chunks + chunk) * units;
         for (int i = block.thread(); i < units; i += threads) block.copy(&to.w[chunk % 2].units[i], from + i, 16);
-        // A thread has the same four channels of each of its pixels.
-        const int quad = block.thread() % quads;
-        const FourChannels four(x, origin.frame, chunk * depth + 4 * quad);
-        for (int p = block.thread() / quads; p < halo; p += threads / quads) {
-            const Index at = pixel(origin, p);
-            four.fetch(block, to.raw[p * quads + quad], at, at >= 0 && four.count > 0);
-        }
+        to.x.template fetch<threads>(block, x, input, seen(origin, chunk));
     }
 
-    /// Makes the tile of what has arrived: of what this thread itself asked for.
-    template <class Block>
-    MTDN_DEVICE void convert(Block& block, typename Shared::Operands& from, const Origin& origin, int chunk) const {
-        const int quad = block.thread() % quads;
-        const FourChannels four(x, origin.frame, chunk * depth + 4 * quad);
-        for (int p = block.thread() / quads; p < halo; p += threads / quads) {
-            float values[4] = {};  // the padding is of what is normalised
-            if (pixel(origin, p) >= 0) four.apply(from.raw[p * quads + quad], values);
-            Cores::put(block, [&](int half) -> Unit& { return from.x.at(p, half); }, quad, values);
-        }
-    }
-
-    template <class Block>
-    MTDN_DEVICE static void multiply(Block& block, Tile<halo>& x, Tile<taps * channels>& w, int row, int column,
-                                     int channel, float (&sum)[own_rows][own_channels / 8][4]) {
+    template <class Block, class Input>
+    MTDN_DEVICE static void multiply(Block& block, Input& x, Tile<taps * channels>& w, int row, int column, int channel,
+                                     float (&sum)[own_rows][own_channels / 8][4]) {
         const int lane = block.thread() % 32;
         // One column of taps at a time, so that its weights fit into registers.
 #ifdef __CUDACC__
