@@ -44,6 +44,7 @@
 #ifdef __CUDACC__
 #define MTDN_DEVICE __device__
 #define MTDN_UNROLL _Pragma("unroll")  // the loop after it, so that its arrays are registers
+#define MTDN_ROLL _Pragma("unroll 1")   // the loop after it, which would cost registers
 // Code built for different architectures must not be exchanged by the linker: the namespace of kernels, and of whatever
 // launches them, is named after the list, as kernels_750_900.
 #define MTDN_KERNELS [[gnu::visibility("hidden")]] MTDN_KERNELS_FOR(__CUDA_ARCH_LIST__, , , , , , , )
@@ -52,6 +53,7 @@
 #else
 #define MTDN_DEVICE
 #define MTDN_UNROLL
+#define MTDN_ROLL
 #define MTDN_KERNELS kernels_on_host
 #endif
 
@@ -110,6 +112,15 @@ struct SharedArray {
         return values[i];
     }
 };
+
+/// The value, of which the compiler does not know that it is always the same: so what is made of it, such as addresses, is
+/// made anew instead of taking up a register each for the whole kernel.
+MTDN_DEVICE inline int computed_here(int value) {
+#ifdef __CUDA_ARCH__
+    asm volatile("" : "+r"(value));
+#endif
+    return value;
+}
 
 /// Quotient and remainder.
 struct Split {

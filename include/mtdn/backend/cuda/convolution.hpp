@@ -147,7 +147,7 @@ void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, Vi
     if (queue.precision() == Precision::bfloat16)
         tiled_weight_gradient<Bf16Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
     else tiled_weight_gradient<Tf32Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
-    for_each(queue, rows * columns, AddSlabs{slabs.data(), static_cast<int>(plan.pieces), rows, columns, columns, dw});
+    for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, columns, dw});
 }
 
 inline constexpr Window transposed_window{.kernel = 2, .stride = 2, .padding = 0};

@@ -3,6 +3,13 @@
 #include <mtdn/backend/cuda/operand.hpp>
 
 namespace mtdn::detail::cuda {
+
+/// Refuses what kernels that count pixels in 32 bits cannot count.
+constexpr void require_countable(const Shape& x) {
+    require<BackendError>(x.pixels() <= INT32_MAX / 2 && x.channels <= INT32_MAX / 2, "a convolution of ", x,
+                          " is larger than the CUDA kernels count; lower the batch or the size");
+}
+
 inline namespace MTDN_KERNELS {
 
 /// 16 bytes of operands of tensor cores.
@@ -15,17 +22,20 @@ struct alignas(16) Four {
     float values[4];
 };
 
-/// Where half a row of 32 bytes lies, in units, among rows one after the other.
+/// Where half of a row of 32 bytes lies, in units: of the row `place` of those from `start` on.
 ///
-/// Every other four rows have their halves swapped. So equal halves of any eight rows one after the other, which is what
-/// tensor cores load at a time, lie in different banks, and equal eight bytes of any four do.
-MTDN_DEVICE constexpr int unit_of(int row, int half) { return 2 * row + (half ^ (row >> 2 & 1)); }
+/// Every other four places have their halves swapped. So equal halves of any eight rows of one start, one after the other,
+/// which is what tensor cores load at a time, lie in different banks; and equal eight bytes of any four do.
+MTDN_DEVICE constexpr int unit_of(int start, int place, int half) {
+    return 2 * (start + place) + (half ^ (place >> 2 & 1));
+}
 
-/// Rows of 32 bytes in shared memory: what one instruction multiplies.
+/// Rows of 32 bytes in shared memory, what one instruction multiplies: of pixels, a line of them from each start on, or of
+/// channels. So the address of what is a line further differs by a constant.
 template <int Rows>
 struct Tile {
     SharedArray<Unit, 2 * Rows> units;
-    MTDN_DEVICE Unit& at(int row, int half) { return units[unit_of(row, half)]; }
+    MTDN_DEVICE Unit& at(int start, int place, int half) { return units[unit_of(start, place, half)]; }
 };
 
 /// Products of numbers rounded to bfloat16: rows of 16.
@@ -43,17 +53,18 @@ struct Bf16Cores {
     MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
         block.multiply_bf16(sum, a, low, high);
     }
-    /// 16 channels, the tile's, by 16 rows from `row` on, as the left factor. `tile(i)` is the i-th.
+    // 16 channels by as many pixels as one instruction multiplies, those from `place` on in the line that begins at
+    // `start`, as the left factor; `tile(i)` is the i-th of the tiles that have the channels.
     template <class Block, class Tiles>
-    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int row, Word (&a)[1][4]) {
+    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int start, int place, Word (&a)[4]) {
         const int lane = block.thread() % 32;
-        block.load_columns(&tile(0).at(row + lane / 16 * 8 + lane % 8, lane / 8 % 2), a[0]);
+        block.load_columns(&tile(0).at(start, place + lane / 16 * 8 + lane % 8, lane / 8 % 2), a);
     }
-    /// 16 rows by 16 channels as two right factors, the halves of each.
+    /// So many pixels by 16 channels as two right factors, the halves of each.
     template <class Block, class Tiles>
-    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int row, Word (&b)[1][4]) {
+    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int start, int place, Word (&b)[4]) {
         const int lane = block.thread() % 32;
-        block.load_columns(&tile(0).at(row + lane % 16, lane / 16), b[0]);
+        block.load_columns(&tile(0).at(start, place + lane % 16, lane / 16), b);
     }
 };
 
@@ -71,25 +82,21 @@ struct Tf32Cores {
     MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
         block.multiply_tf32(sum, a, low, high);
     }
-    // load_columns transposes numbers of 16 bits alone; a warp's threads read eight channels of four rows, one after the
+    // load_columns transposes numbers of 16 bits alone; a warp's threads read eight channels of four pixels, one after the
     // other, from different banks.
     template <class Block, class Tiles>
-    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int row, Word (&a)[2][4]) {
+    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int start, int place, Word (&a)[4]) {
         const int lane = block.thread() % 32, channel = lane / 4;
         MTDN_UNROLL
-        for (int step = 0; step < 2; ++step)
-            MTDN_UNROLL
-            for (int i = 0; i < 4; ++i)
-                a[step][i] = tile(i % 2).at(row + 8 * step + i / 2 * 4 + lane % 4, channel / 4).words[channel % 4];
+        for (int i = 0; i < 4; ++i)
+            a[i] = tile(i % 2).at(start, place + i / 2 * 4 + lane % 4, channel / 4).words[channel % 4];
     }
     template <class Block, class Tiles>
-    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int row, Word (&b)[2][4]) {
+    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int start, int place, Word (&b)[4]) {
         const int lane = block.thread() % 32, channel = lane / 4;
         MTDN_UNROLL
-        for (int step = 0; step < 2; ++step)
-            MTDN_UNROLL
-            for (int i = 0; i < 4; ++i)
-                b[step][i] = tile(i / 2).at(row + 8 * step + i % 2 * 4 + lane % 4, channel / 4).words[channel % 4];
+        for (int i = 0; i < 4; ++i)
+            b[i] = tile(i / 2).at(start, place + i % 2 * 4 + lane % 4, channel / 4).words[channel % 4];
     }
 };
 
@@ -122,11 +129,11 @@ struct FourChannels {
     float scale[4] = {1, 1, 1, 1}, shift[4] = {};
     Activation activation = Activation::identity;
 
-    MTDN_DEVICE FourChannels(const Parts& x, Index frame, Index channel) {
+    MTDN_DEVICE FourChannels(const Parts& x, int frame, int channel) {
         MTDN_UNROLL
         for (const auto& part : x.parts)
             if (channel >= part.begin && channel < part.end) {
-                const Index c = channel - part.begin;
+                const auto c = static_cast<int>(channel - part.begin);
                 data = part.data + c;
                 stride = part.stride;
                 count = static_cast<int>(part.end - channel < 4 ? part.end - channel : 4);
@@ -145,7 +152,7 @@ struct FourChannels {
 
     /// Starts the way of a pixel's four to shared memory; zeros where there is none.
     template <class Block>
-    MTDN_DEVICE void fetch(Block& block, Four& to, Index pixel, bool there) const {
+    MTDN_DEVICE void fetch(Block& block, Four& to, int pixel, bool there) const {
         block.copy(&to, there ? data + pixel * stride : data, there ? 4 * count : 0);
     }
     /// What the operand's reader takes for `raw`.
@@ -167,17 +174,18 @@ struct Region {
 
     /// Where it lies: its first pixel, which may be outside of the image, and its first channel.
     struct Place {
-        Index frame, row, column, channel;
+        int frame, row, column, channel;
     };
 
     /// Starts the way of the pixels to shared memory.
     template <int Threads, class Block>
     MTDN_DEVICE void fetch(Block& block, const Parts& x, const Extent& extent, const Place& place) {
         // A thread has the same four channels of each of its pixels.
-        const int quad = block.thread() % quads;
+        const int thread = computed_here(block.thread()), quad = thread % quads;
         const FourChannels four(x, place.frame, place.channel + 4 * quad);
-        for (int p = block.thread() / quads; p < pixels; p += Threads / quads) {
-            const Index pixel = number(extent, place, p);
+        MTDN_ROLL
+        for (int p = thread / quads; p < pixels; p += Threads / quads) {
+            const int pixel = number(extent, place, p);
             four.fetch(block, raw[p * quads + quad], pixel, pixel >= 0 && four.count > 0);
         }
     }
@@ -185,21 +193,23 @@ struct Region {
     /// Makes the tile of what has arrived.
     template <int Threads, class Block>
     MTDN_DEVICE void convert(Block& block, const Parts& x, const Extent& extent, const Place& place) {
-        const int quad = block.thread() % quads;
+        const int thread = computed_here(block.thread()), quad = thread % quads;
         const FourChannels four(x, place.frame, place.channel + 4 * quad);
-        for (int p = block.thread() / quads; p < pixels; p += Threads / quads) {
+        MTDN_ROLL
+        for (int p = thread / quads; p < pixels; p += Threads / quads) {
             float values[4] = {};
             if (number(extent, place, p) >= 0) four.apply(raw[p * quads + quad], values);
-            Cores::put(block, [&](int half) -> Unit& { return tile.at(p, half); }, quad, values);
+            Cores::put(block, [&](int half) -> Unit& { return tile.at(p / Columns * Columns, p % Columns, half); }, quad, values);
         }
     }
 
 private:
     /// The image's pixel that is number `p` here; negative where there is none.
-    MTDN_DEVICE static Index number(const Extent& extent, const Place& place, int p) {
-        const Index row = place.row + p / Columns, column = place.column + p % Columns;
-        const bool there = row >= 0 && row < extent.height && column >= 0 && column < extent.width;
-        return there ? extent.pixel(place.frame, row, column) : -1;
+    MTDN_DEVICE static int number(const Extent& extent, const Place& place, int p) {
+        const int height = static_cast<int>(extent.height), width = static_cast<int>(extent.width);
+        const int row = place.row + p / Columns, column = place.column + p % Columns;
+        const bool there = row >= 0 && row < height && column >= 0 && column < width;
+        return there ? (place.frame * height + row) * width + column : -1;
     }
 };
 

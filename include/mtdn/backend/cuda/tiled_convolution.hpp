@@ -18,7 +18,9 @@ struct TilePlan {
         : row_tiles(static_cast<int>(ceil_div(y.height, rows))),
           column_tiles(static_cast<int>(ceil_div(y.width, columns))),
           channel_tiles(static_cast<int>(ceil_div(y.channels, channels))),
-          blocks(y.frames * row_tiles * column_tiles * channel_tiles), chunks(static_cast<int>(ceil_div(in, depth))) {}
+          blocks(y.frames * row_tiles * column_tiles * channel_tiles), chunks(static_cast<int>(ceil_div(in, depth))) {
+        require_countable(y);
+    }
 };
 
 inline namespace MTDN_KERNELS {
@@ -59,7 +61,7 @@ struct PackWeights {
             values[e] = weights.at(static_cast<int>(chunk.rest), tile.rest * Cores::depth + 4 * quad + e,
                                    tile.quotient * channels + tap.rest);
         Unit* rows = packed + 2 * (row.quotient - tap.rest);
-        Cores::put(block, [&](int half) -> Unit& { return rows[unit_of(static_cast<int>(tap.rest), half)]; }, quad,
+        Cores::put(block, [&](int half) -> Unit& { return rows[unit_of(0, static_cast<int>(tap.rest), half)]; }, quad,
                    values);
     }
 };
@@ -121,11 +123,11 @@ struct TiledConvolution {
         block.sync();
         for (int i = block.thread() % 32; i < own_rows * own_columns * own_channels; i += 32) {
             const int pixel = i / own_channels, c = i % own_channels;
-            const Index y_row = origin.row + row + pixel / own_columns;
-            const Index y_column = origin.column + column + pixel % own_columns;
-            const Index y_channel = origin.channel + channel + c;
+            const int y_row = origin.row + row + pixel / own_columns;
+            const int y_column = origin.column + column + pixel % own_columns;
+            const int y_channel = origin.channel + channel + c;
             if (y_row < output.height && y_column < output.width && y_channel < out)
-                store(static_cast<int>(output.pixel(origin.frame, y_row, y_column)), static_cast<int>(y_channel),
+                store(static_cast<int>(output.pixel(origin.frame, y_row, y_column)), y_channel,
                       shared.sums[sum_at(warp, pixel, c)], 0);
         }
     }
@@ -133,25 +135,24 @@ struct TiledConvolution {
 private:
     /// Where a block's tile begins.
     struct Origin {
-        Index frame, row, column, channel;
-        int channel_tile;
+        int frame, row, column, channel, channel_tile;
 
         MTDN_DEVICE Origin(const TiledConvolution& all, Index number) {
             // Blocks that read the same pixels run side by side.
             const Split c = split(number, all.plan.channel_tiles), j = split(c.quotient, all.plan.column_tiles);
             const Split i = split(j.quotient, all.plan.row_tiles);
-            frame = i.quotient;
-            row = i.rest * rows;
-            column = j.rest * columns;
-            channel = c.rest * channels;
+            frame = static_cast<int>(i.quotient);
+            row = static_cast<int>(i.rest) * rows;
+            column = static_cast<int>(j.rest) * columns;
             channel_tile = static_cast<int>(c.rest);
+            channel = channel_tile * channels;
         }
     };
 
     /// What the tile's windows see of a chunk of the input.
     MTDN_DEVICE auto seen(const Origin& origin, int chunk) const {
         using Place = typename decltype(Shared::Operands::x)::Place;
-        return Place{origin.frame, origin.row - padding, origin.column - padding, Index{chunk} * depth};
+        return Place{origin.frame, origin.row - padding, origin.column - padding, chunk * depth};
     }
 
     /// Starts the way of a chunk of the input, as it is, and of its weights to shared memory.
@@ -168,22 +169,20 @@ private:
                                      float (&sum)[own_rows][own_channels / 8][4]) {
         const int lane = block.thread() % 32;
         // One column of taps at a time, so that its weights fit into registers.
-#ifdef __CUDACC__
-#pragma unroll 1
-#endif
+        MTDN_ROLL
         for (int dx = 0; dx < Kernel; ++dx) {
             Word b[Kernel][own_channels / 16][4];  // left and right halves of two times eight channels
             MTDN_UNROLL
             for (int dy = 0; dy < Kernel; ++dy)
                 MTDN_UNROLL
                 for (int n = 0; n < own_channels / 16; ++n) {
-                    const int tap_row = (dy * Kernel + dx) * channels + channel + 16 * n;
-                    block.load_rows(&w.at(tap_row + lane / 16 * 8 + lane % 8, lane / 8 % 2), b[dy][n]);
+                    const int place = channel + 16 * n + lane / 16 * 8 + lane % 8;
+                    block.load_rows(&w.at((dy * Kernel + dx) * channels, place, lane / 8 % 2), b[dy][n]);
                 }
             MTDN_UNROLL
             for (int r = 0; r < own_rows + Kernel - 1; ++r) {
                 Word a[4];
-                block.load_rows(&x.at((row + r) * halo_columns + column + dx + lane % 16, lane / 16), a);
+                block.load_rows(&x.at((row + r) * halo_columns, column + dx + lane % 16, lane / 16), a);
                 MTDN_UNROLL
                 for (int dy = 0; dy < Kernel; ++dy)
                     if (r >= dy && r - dy < own_rows)

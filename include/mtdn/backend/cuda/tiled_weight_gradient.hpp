@@ -10,23 +10,25 @@ namespace mtdn::detail::cuda {
 struct GradientPlan {
     static constexpr int rows = 8, columns = 16, channels = 32;  // of a tile
     static constexpr Index long_sum = 4096;                      // pixels that one piece may have, of whole tiles
-    static constexpr Index enough_blocks = 1024;                 // that keep any GPU busy
+    static constexpr Index enough_blocks = 512;                  // that keep any GPU busy
 
     int in_tiles, out_tiles;
     int row_tiles, column_tiles;
-    Index tiles;          // of pixels, over all frames
-    Index pieces, piece;  // of tiles, and the tiles of one
+    int tiles;          // of pixels, over all frames
+    int pieces, piece;  // of tiles, and the tiles of one
 
     constexpr GradientPlan(const Shape& dy, Index in)
         : in_tiles(static_cast<int>(ceil_div(in, channels))), out_tiles(static_cast<int>(ceil_div(dy.channels, channels))),
           row_tiles(static_cast<int>(ceil_div(dy.height, rows))),
-          column_tiles(static_cast<int>(ceil_div(dy.width, columns))), tiles(dy.frames * row_tiles * column_tiles) {
+          column_tiles(static_cast<int>(ceil_div(dy.width, columns))),
+          tiles(static_cast<int>(dy.frames) * row_tiles * column_tiles) {
+        require_countable(dy);
         const Index busy = ceil_div(enough_blocks, Index{in_tiles} * out_tiles), some = 4;
         const Index wanted = most(least(busy, ceil_div(tiles, some)), ceil_div(tiles, long_sum / (rows * columns)));
-        piece = ceil_div(tiles, wanted);
-        pieces = ceil_div(tiles, piece);
+        piece = static_cast<int>(ceil_div(tiles, wanted));
+        pieces = static_cast<int>(ceil_div(tiles, piece));
     }
-    constexpr Index blocks() const { return pieces * in_tiles * out_tiles; }
+    constexpr Index blocks() const { return Index{pieces} * in_tiles * out_tiles; }
 };
 
 inline namespace MTDN_KERNELS {
@@ -42,7 +44,7 @@ struct TiledWeightGradient {
     static constexpr int rows = GradientPlan::rows, columns = GradientPlan::columns, channels = GradientPlan::channels;
     static constexpr int halo_columns = columns + Kernel - 1;
     static constexpr int own_rows = rows / 2, own_channels = 16;  // of a warp
-    static constexpr int steps = own_channels / depth;            // of 16 pixels, and tiles of 16 channels
+    static constexpr int own_tiles = own_channels / depth;
 
     struct Shared {
         struct Operands {
@@ -66,91 +68,97 @@ struct TiledWeightGradient {
     MTDN_DEVICE void operator()(Block& block) const {
         Shared& shared = block.shared();
         const Split to = split(block.number(), plan.out_tiles), from = split(to.quotient, plan.in_tiles);
-        const Index piece = from.quotient, first_in = from.rest * channels, first_out = to.rest * channels;
-        const Index begin = piece * plan.piece;
-        const Index end = begin + plan.piece < plan.tiles ? begin + plan.piece : plan.tiles;
-        const int warp = block.thread() / 32;
-        const int own_in = warp % 2, own_out = warp / 2 % 2, half = warp / 4;
-
+        const auto piece = static_cast<int>(from.quotient);
+        const int first_in = static_cast<int>(from.rest) * channels, first_out = static_cast<int>(to.rest) * channels;
+        const int begin = piece * plan.piece;
+        const int end = begin + plan.piece < plan.tiles ? begin + plan.piece : plan.tiles;
         float sum[taps][2][4] = {};
         each_region<true>(block, shared.operands, begin, first_in, first_out);
-        for (Index tile = begin; tile < end; ++tile) {
+        for (int tile = begin; tile < end; ++tile) {
             block.wait_for_copies();
             block.sync();  // nobody reads the last tile any more
             each_region<false>(block, shared.operands, tile, first_in, first_out);
             if (tile + 1 < end) each_region<true>(block, shared.operands, tile + 1, first_in, first_out);
             block.sync();
-            multiply(block, shared.operands, own_in, own_out, half * own_rows, sum);
+            multiply(block, shared.operands, sum);
         }
 
         // The halves of the rows are added up, then stored.
-        const int number = block.thread() % (threads / 2);
+        const Share share(block.thread());
+        const int number = block.thread() % (threads / 2), lane = block.thread() % 32;
+        const auto shared_sum = [&](int i) -> float& { return shared.sums[i * (threads / 2) + number]; };
         block.sync();
-        if (half == 1) each_sum(sum, [&](int i, float& value) { shared.sums[i * (threads / 2) + number] = value; });
+        if (share.half == 1) each_sum(sum, [&](int i, float value) { shared_sum(i) = value; });
         block.sync();
-        if (half == 0) {
-            each_sum(sum, [&](int i, float& value) { value += shared.sums[i * (threads / 2) + number]; });
-            const int lane = block.thread() % 32;
-            each_sum(sum, [&](int i, float& value) {
-                const int tap = i / 8, n = i / 4 % 2, e = i % 4;
-                const Index c = first_in + own_in * own_channels + e / 2 * 8 + lane / 4;
-                const Index o = first_out + own_out * own_channels + n * 8 + lane % 4 * 2 + e % 2;
-                if (c < in && o < out) slabs[((piece * taps + tap) * in + c) * out + o] = value;
-            });
+        if (share.half == 1) return;
+        each_sum(sum, [&](int i, float value) { shared_sum(i) += value; });
+        MTDN_ROLL
+        for (int i = 0; i < 8 * taps; ++i) {
+            const int tap = i / 8, n = i / 4 % 2, e = i % 4;
+            const int c = first_in + share.in * own_channels + e / 2 * 8 + lane / 4;
+            const int o = first_out + share.out * own_channels + n * 8 + lane % 4 * 2 + e % 2;
+            if (c < in && o < out) slabs[((Index{piece} * taps + tap) * in + c) * out + o] = shared_sum(i);
         }
     }
 
 private:
+    /// What a warp computes: which 16 channels of either, and from which half of each tile's rows.
+    struct Share {
+        int in, out, half;
+        MTDN_DEVICE explicit Share(int thread) : in(thread / 32 % 2), out(thread / 64 % 2), half(thread / 128) {}
+    };
+
     /// Fetches, or converts, a tile of both operands.
     template <bool Fetch, class Block>
-    MTDN_DEVICE void each_region(Block& block, typename Shared::Operands& shared, Index tile, Index first_in,
-                                 Index first_out) const {
-        const Split j = split(tile, plan.column_tiles), i = split(j.quotient, plan.row_tiles);
-        const Index row = i.rest * rows, column = j.rest * columns;
+    MTDN_DEVICE void each_region(Block& block, typename Shared::Operands& shared, int tile, int first_in,
+                                 int first_out) const {
+        const int line = tile / plan.column_tiles, column = tile % plan.column_tiles * columns;
+        const int frame = line / plan.row_tiles, row = line % plan.row_tiles * rows;
+        MTDN_ROLL
         for (int k = 0; k < channels / depth; ++k) {
-            each_region<Fetch>(block, shared.x[k], x, input, i.quotient, row - padding, column - padding,
+            each_region<Fetch>(block, shared.x[k], x, input, frame, row - padding, column - padding,
                                first_in + k * depth);
-            each_region<Fetch>(block, shared.dy[k], dy, output, i.quotient, row, column, first_out + k * depth);
+            each_region<Fetch>(block, shared.dy[k], dy, output, frame, row, column, first_out + k * depth);
         }
     }
     template <bool Fetch, class Block, class R>
-    MTDN_DEVICE static void each_region(Block& block, R& region, const Parts& of, const Extent& extent, Index frame,
-                                        Index row, Index column, Index channel) {
+    MTDN_DEVICE static void each_region(Block& block, R& region, const Parts& of, const Extent& extent, int frame,
+                                        int row, int column, int channel) {
         const typename R::Place place{frame, row, column, channel};
         if constexpr (Fetch) region.template fetch<threads>(block, of, extent, place);
         else region.template convert<threads>(block, of, extent, place);
     }
 
     template <class Block>
-    MTDN_DEVICE static void multiply(Block& block, typename Shared::Operands& shared, int own_in, int own_out,
-                                     int first_row, float (&sum)[taps][2][4]) {
-        const auto left = [&](int i) -> auto& { return shared.x[own_in * steps + i].tile; };
-        const auto right = [&](int i) -> auto& { return shared.dy[own_out * steps + i].tile; };
-        Word b[Kernel][steps][4];  // of the last rows of dy
-        MTDN_UNROLL
-        for (int r = 0; r < own_rows + Kernel - 1; ++r) {
-            if (r < own_rows) Cores::load_right(block, right, (first_row + r) * columns, b[r % Kernel]);
+    MTDN_DEVICE static void multiply(Block& block, typename Shared::Operands& shared, float (&sum)[taps][2][4]) {
+        const Share share(computed_here(block.thread()));
+        const auto left = [&](int i) -> auto& { return shared.x[share.in * own_tiles + i].tile; };
+        const auto right = [&](int i) -> auto& { return shared.dy[share.out * own_tiles + i].tile; };
+        const int first = share.half * own_rows;
+        MTDN_ROLL
+        for (int place = 0; place < columns; place += depth) {
+            Word b[Kernel][4];  // of the last rows of dy
             MTDN_UNROLL
-            for (int dx = 0; dx < Kernel; ++dx) {
-                Word a[steps][4];
-                Cores::load_left(block, left, (first_row + r) * halo_columns + dx, a);
+            for (int r = 0; r < own_rows + Kernel - 1; ++r) {
+                if (r < own_rows) Cores::load_right(block, right, (first + r) * columns, place, b[r % Kernel]);
                 MTDN_UNROLL
-                for (int dy_row = 0; dy_row < Kernel; ++dy_row)
-                    if (r >= dy_row && r - dy_row < own_rows)
-                        MTDN_UNROLL
-                        for (int n = 0; n < 2; ++n)
+                for (int dx = 0; dx < Kernel; ++dx) {
+                    Word a[4];
+                    Cores::load_left(block, left, (first + r) * halo_columns, place + dx, a);
+                    MTDN_UNROLL
+                    for (int y = 0; y < Kernel; ++y)
+                        if (r >= y && r - y < own_rows)
                             MTDN_UNROLL
-                            for (int step = 0; step < steps; ++step) {
-                                const auto& of_row = b[(r - dy_row) % Kernel][step];
-                                Cores::multiply(block, sum[dy_row * Kernel + dx][n], a[step], of_row[2 * n],
-                                                of_row[2 * n + 1]);
-                            }
+                            for (int n = 0; n < 2; ++n)
+                                Cores::multiply(block, sum[y * Kernel + dx][n], a, b[(r - y) % Kernel][2 * n],
+                                                b[(r - y) % Kernel][2 * n + 1]);
+                }
             }
         }
     }
 
     template <class F>
-    MTDN_DEVICE static void each_sum(float (&sum)[taps][2][4], const F& f) {
+    MTDN_DEVICE static void each_sum(const float (&sum)[taps][2][4], const F& f) {
         MTDN_UNROLL
         for (int tap = 0; tap < taps; ++tap)
             MTDN_UNROLL

@@ -21,7 +21,7 @@ inline Word nearest_bf16(float value) {
 /// The nearest number of 11 significant bits, of two equally near ones the larger.
 inline Word nearest_tf32(float value) {
     const auto all = std::bit_cast<Word>(value);
-    return (std::isnan(value) ? all : all + 0x1000) & 0xffffe000U;
+    return (std::isnan(value) ? all | 0x400000 : all + 0x1000) & 0xffffe000U;
 }
 
 /// What the 32 lanes of a warp gave an operation that they do together.
@@ -36,11 +36,13 @@ struct Lanes {
     Lane lanes[32];
 
     static void load_rows(const Lanes& all) {
+        all.require_banks();
         for (int lane = 0; lane < 32; ++lane)
             for (int matrix = 0; matrix < 4; ++matrix)
                 std::memcpy(&all.lanes[lane].words[matrix], all.row(matrix, lane / 4) + 4 * (lane % 4), 4);
     }
     static void load_columns(const Lanes& all) {
+        all.require_banks();
         for (int lane = 0; lane < 32; ++lane)
             for (int matrix = 0; matrix < 4; ++matrix) {
                 std::uint16_t halves[2];
@@ -57,6 +59,14 @@ struct Lanes {
     }
 
 private:
+    /// The rows of a matrix are read at once if they lie in different banks, of which there are 32 of four bytes.
+    void require_banks() const {
+        for (int matrix = 0; matrix < 4; ++matrix) {
+            unsigned met = 0;
+            for (int i = 0; i < 8; ++i) met |= 1U << (reinterpret_cast<std::uintptr_t>(row(matrix, i)) / 16 % 8);
+            require<BackendError>(met == 0xff, "rows of a matrix share banks of shared memory");
+        }
+    }
     const unsigned char* row(int matrix, int i) const {
         return static_cast<const unsigned char*>(lanes[8 * matrix + i].row);
     }
