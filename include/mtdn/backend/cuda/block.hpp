@@ -28,8 +28,8 @@
 //
 // The 32 threads of a warp do together, lane l being thread l of it,
 //
-//   block.load_rows(row, words)     four matrices of 8 rows of 16 bytes from shared memory: lane l says where row l % 8 of
-//                                   matrix l / 8 lies and gets word l % 4 of row l / 4 of each
+//   block.load_rows(row, words)     four matrices of 8 rows of 16 bytes from shared memory: lane l says where row
+//                                   l % 8 of matrix l / 8 lies and gets word l % 4 of row l / 4 of each
 //   block.load_columns(row, words)  the same of the matrices of 8 × 8 16-bit numbers transposed
 //   block.multiply_bf16(sum, a, low, high)  sum (16 × 8) += a (16 × 16) · b (16 × 8)
 //   block.multiply_tf32(sum, a, low, high)  sum (16 × 8) += a (16 × 8) · b (8 × 8)
@@ -113,8 +113,8 @@ struct SharedArray {
     }
 };
 
-/// The value, of which the compiler does not know that it is always the same: so what is made of it, such as addresses, is
-/// made anew instead of taking up a register each for the whole kernel.
+/// The value, of which the compiler does not know that it is always the same: so what is made of it, such as addresses,
+/// is made anew instead of taking up a register each for the whole kernel.
 MTDN_DEVICE inline int computed_here(int value) {
 #ifdef __CUDA_ARCH__
     asm volatile("" : "+r"(value));

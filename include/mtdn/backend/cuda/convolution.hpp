@@ -163,10 +163,11 @@ void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In bias, const Window
     if (x.parts().size() > Parts::capacity || (cores && !by_fours(x)))
         return convolve(whole(x), w, bias, window, activation, y);
     const StoreActivated store{y, bias.data, activation};
-    if (cores)
-        return convolve_tiled(*queue_, Parts(x), x.shape(),
-                              {w, static_cast<int>(window.kernel * window.kernel), w.shape.width, y.shape.channels, false},
+    if (cores) {
+        const auto taps = static_cast<int>(window.kernel * window.kernel);
+        return convolve_tiled(*queue_, Parts(x), x.shape(), {w, taps, w.shape.width, w.shape.channels, false},
                               window.padding, y.shape, store);
+    }
     const ProductPlan plan = product_plan(y.shape.pixels(), y.shape.channels, w.shape.pixels(), false);
     multiply_matrices(*queue_, plan, patches_of(Parts(x), x.shape(), y.shape, window), Plain{w.data, w.stride},
                       store);
@@ -207,10 +208,12 @@ void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, con
         return convolve_backward_weights(whole(x), dy, window, dw, dbias);
     if (cores && !by_fours(Operand<CudaFor>(dy)))
         return convolve_backward_weights(x, whole(Operand<CudaFor>(dy)), window, dw, dbias);
-    if (cores) add_tiled_weight_gradient(*queue_, x, dy, window, dw);
-    else add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
-                        Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
-                        Plain{dy.data, dy.stride}, dw);
+    if (cores)
+        add_tiled_weight_gradient(*queue_, x, dy, window, dw);
+    else
+        add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
+                            Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
+                            Plain{dy.data, dy.stride}, dw);
     if (dbias) add_channel_sums(*queue_, dy, dbias);
 }
 

@@ -277,7 +277,8 @@ inline void Queue<Gpu>::require_code() const {
     const cudaError_t status = find_code(made_for);
     if (status == cudaSuccess) {
         require<BackendError>(precision_ == Precision::single || made_for >= 80,
-                              "convolutions in bfloat16 or TF32 need compute capability 8.0, in the GPU and in the kernels; ",
+                              "convolutions in bfloat16 or TF32 need compute capability 8.0 or more, of the GPU and of the "
+                              "program's kernels; ",
                               properties_.name, " has ", properties_.major, '.', properties_.minor,
                               ", the kernels are built for ", architectures());
         return;

@@ -24,14 +24,14 @@ struct alignas(16) Four {
 
 /// Where half of a row of 32 bytes lies, in units: of the row `place` of those from `start` on.
 ///
-/// Every other four places have their halves swapped. So equal halves of any eight rows of one start, one after the other,
-/// which is what tensor cores load at a time, lie in different banks; and equal eight bytes of any four do.
+/// Every other four places have their halves swapped. So equal halves of any eight rows of one start, one after the
+/// other, which is what tensor cores load at a time, lie in different banks; and equal eight bytes of any four do.
 MTDN_DEVICE constexpr int unit_of(int start, int place, int half) {
     return 2 * (start + place) + (half ^ (place >> 2 & 1));
 }
 
-/// Rows of 32 bytes in shared memory, what one instruction multiplies: of pixels, a line of them from each start on, or of
-/// channels. So the address of what is a line further differs by a constant.
+/// Rows of 32 bytes in shared memory, what one instruction multiplies: of pixels, a line of them from each start on, or
+/// of channels. The address of what is a line further differs by a constant.
 template <int Rows>
 struct Tile {
     SharedArray<Unit, 2 * Rows> units;
@@ -82,8 +82,8 @@ struct Tf32Cores {
     MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
         block.multiply_tf32(sum, a, low, high);
     }
-    // load_columns transposes numbers of 16 bits alone; a warp's threads read eight channels of four pixels, one after the
-    // other, from different banks.
+    // load_columns transposes numbers of 16 bits alone; a warp's threads read eight channels of four pixels, one after
+    // the other, from different banks.
     template <class Block, class Tiles>
     MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int start, int place, Word (&a)[4]) {
         const int lane = block.thread() % 32, channel = lane / 4;
@@ -115,7 +115,8 @@ template <class B>
 bool by_fours(const Operand<B>& x) {
     Index begin = 0;
     for (const auto& part : x.parts()) {
-        if (begin % 4 != 0 || part.x.stride % 4 != 0 || reinterpret_cast<std::uintptr_t>(part.x.data) % 16 != 0) return false;
+        if (begin % 4 != 0 || part.x.stride % 4 != 0) return false;
+        if (reinterpret_cast<std::uintptr_t>(part.x.data) % 16 != 0) return false;
         begin += part.x.shape.channels;
     }
     return x.parts().size() <= Parts::capacity;
@@ -199,7 +200,8 @@ struct Region {
         for (int p = thread / quads; p < pixels; p += Threads / quads) {
             float values[4] = {};
             if (number(extent, place, p) >= 0) four.apply(raw[p * quads + quad], values);
-            Cores::put(block, [&](int half) -> Unit& { return tile.at(p / Columns * Columns, p % Columns, half); }, quad, values);
+            const int line = p / Columns * Columns;
+            Cores::put(block, [&](int half) -> Unit& { return tile.at(line, p - line, half); }, quad, values);
         }
     }
 

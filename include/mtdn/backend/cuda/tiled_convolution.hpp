@@ -52,8 +52,8 @@ struct PackWeights {
     MTDN_DEVICE void operator()(Block& block) const {
         const Index i = block.number() * threads + block.thread();
         if (i >= count) return;
-        const Split row = split(i, quads), tap = split(row.quotient, channels), chunk = split(tap.quotient, weights.taps);
-        const Split tile = split(chunk.quotient, chunks);
+        const Split row = split(i, quads), tap = split(row.quotient, channels);
+        const Split chunk = split(tap.quotient, weights.taps), tile = split(chunk.quotient, chunks);
         const auto quad = static_cast<int>(row.rest);
         float values[4];
         MTDN_UNROLL
@@ -70,15 +70,15 @@ struct PackWeights {
 ///
 /// A block computes a tile of 16 × 32/Wide pixels by 32·Wide channels, each of its eight warps 4 × 16 pixels by 32
 /// channels, whose sums its threads hold. Shared memory has the tile of the input that they see, with its halo, `depth`
-/// channels at a time, which is what one instruction multiplies. While one chunk is multiplied the next is on its way from
-/// memory, as it lies there; it is normalised, activated and rounded on the way to the tile. A row of the input, once
-/// loaded, is multiplied for all output rows that see it.
+/// channels at a time, which is what one instruction multiplies. While one chunk is multiplied the next is on its way
+/// from memory, as it lies there; it is normalised, activated and rounded on the way to the tile. A row of the input,
+/// once loaded, is multiplied for all output rows that see it.
 template <class Cores, int Kernel, int Wide>
 struct TiledConvolution {
     static constexpr int threads = 256, resident = 2;
     static constexpr int rows = 16, columns = 32 / Wide, channels = 32 * Wide;  // of a tile
     static constexpr int halo_columns = columns + Kernel - 1;
-    static constexpr int taps = Kernel * Kernel, depth = Cores::depth, quads = depth / 4;
+    static constexpr int taps = Kernel * Kernel, depth = Cores::depth;
     static constexpr int own_rows = 4, own_columns = 16, own_channels = 32;  // of a warp
 
     struct Shared {
@@ -187,8 +187,10 @@ private:
                 for (int dy = 0; dy < Kernel; ++dy)
                     if (r >= dy && r - dy < own_rows)
                         MTDN_UNROLL
-                        for (int n = 0; n < own_channels / 8; ++n)
-                            Cores::multiply(block, sum[r - dy][n], a, b[dy][n / 2][n % 2 * 2], b[dy][n / 2][n % 2 * 2 + 1]);
+                        for (int n = 0; n < own_channels / 8; ++n) {
+                            const Word(&of_16)[4] = b[dy][n / 2];
+                            Cores::multiply(block, sum[r - dy][n], a, of_16[n % 2 * 2], of_16[n % 2 * 2 + 1]);
+                        }
             }
         }
     }
@@ -224,7 +226,7 @@ void convolve_tiled(Queue<D>& queue, const Parts& x, const Shape& input, const T
     const TilePlan plan(output, weights.in, Body::rows, Body::columns, Body::channels, Body::depth);
     const Index rows = Index{plan.channel_tiles} * plan.chunks * Body::taps * Body::channels;
     const Scratch<Unit> packed(queue, 2 * rows);
-    const Index quads = rows * Body::quads;
+    const Index quads = rows * PackWeights<Cores>::quads;
     launch(queue, ceil_div(quads, PackWeights<Cores>::threads),
            PackWeights<Cores>{weights, Body::channels, plan.chunks, quads, packed.data()});
     launch(queue, plan.blocks,

@@ -18,14 +18,15 @@ struct GradientPlan {
     int pieces, piece;  // of tiles, and the tiles of one
 
     constexpr GradientPlan(const Shape& dy, Index in)
-        : in_tiles(static_cast<int>(ceil_div(in, channels))), out_tiles(static_cast<int>(ceil_div(dy.channels, channels))),
+        : in_tiles(static_cast<int>(ceil_div(in, channels))),
+          out_tiles(static_cast<int>(ceil_div(dy.channels, channels))),
           row_tiles(static_cast<int>(ceil_div(dy.height, rows))),
           column_tiles(static_cast<int>(ceil_div(dy.width, columns))),
           tiles(static_cast<int>(dy.frames) * row_tiles * column_tiles) {
         require_countable(dy);
         const Index busy = ceil_div(enough_blocks, Index{in_tiles} * out_tiles), some = 4;
         const Index wanted = most(least(busy, ceil_div(tiles, some)), ceil_div(tiles, long_sum / (rows * columns)));
-        piece = static_cast<int>(ceil_div(tiles, wanted));
+        piece = static_cast<int>(most(ceil_div(tiles, most(wanted, 1)), 1));
         pieces = static_cast<int>(ceil_div(tiles, piece));
     }
     constexpr Index blocks() const { return Index{pieces} * in_tiles * out_tiles; }
@@ -36,8 +37,8 @@ inline namespace MTDN_KERNELS {
 /// Σ over the pixels p of a piece of x(p + tap, i) · dy(p, o), for every tap and channels i, o; zero outside of x.
 ///
 /// A block computes it for 32 channels i and 32 channels o; each of its eight warps for 16 of either and half of each
-/// tile's rows. Going down the rows, a warp keeps what the taps' rows see of dy: what it loads of x is multiplied for all
-/// of them. Tiles come, and are converted, as those of a `TiledConvolution`.
+/// tile's rows. Going down the rows, a warp keeps those of dy that the taps see from one row of x: what it loads of x is
+/// multiplied for all of them. Tiles come, and are converted, as those of a `TiledConvolution`.
 template <class Cores, int Kernel>
 struct TiledWeightGradient {
     static constexpr int threads = 256, resident = 2, taps = Kernel * Kernel, depth = Cores::depth;
@@ -169,15 +170,14 @@ private:
 };
 
 template <class Cores, class D>
-void tiled_weight_gradient(Queue<D>& queue, const GradientPlan& plan, const Parts& x, const Shape& input, const Parts& dy,
-                           const Shape& output, const Window& window, float* slabs) {
-    const auto padding = static_cast<int>(window.padding);
+void tiled_weight_gradient(Queue<D>& queue, const GradientPlan& plan, const Parts& x, const Shape& input,
+                           const Parts& dy, const Shape& output, const Window& window, float* slabs) {
+    const Index in = input.channels, out = output.channels, blocks = plan.blocks();
+    const auto pad = static_cast<int>(window.padding);
     if (window.kernel == 1)
-        launch(queue, plan.blocks(),
-               TiledWeightGradient<Cores, 1>{plan, x, dy, input, output, padding, input.channels, output.channels, slabs});
+        launch(queue, blocks, TiledWeightGradient<Cores, 1>{plan, x, dy, input, output, pad, in, out, slabs});
     else
-        launch(queue, plan.blocks(),
-               TiledWeightGradient<Cores, 3>{plan, x, dy, input, output, padding, input.channels, output.channels, slabs});
+        launch(queue, blocks, TiledWeightGradient<Cores, 3>{plan, x, dy, input, output, pad, in, out, slabs});
 }
 
 }  // namespace MTDN_KERNELS

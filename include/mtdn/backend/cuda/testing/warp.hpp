@@ -52,7 +52,7 @@ struct Lanes {
             }
     }
     static void multiply_bf16(const Lanes& all) {
-        multiply<16>(all, [](Word word, int i) { return std::bit_cast<float>(i == 0 ? word << 16 : word & 0xffff0000U); });
+        multiply<16>(all, [](Word two, int i) { return std::bit_cast<float>(i == 0 ? two << 16 : two & 0xffff0000U); });
     }
     static void multiply_tf32(const Lanes& all) {
         multiply<8>(all, [](Word word, int) { return std::bit_cast<float>(word & 0xffffe000U); });
