@@ -39,8 +39,8 @@ void print_json(const mtdn::Json& json);
 /// Adds `--device cpu|cuda|auto`.
 void add_device(CLI::App& command, Common& common);
 
-/// Adds `--precision single|bf16`.
-inline constexpr const char* precision_help = "Products of convolutions; bf16: of factors rounded to bfloat16";
+/// Adds `--precision single|bf16|tf32`.
+inline constexpr const char* precision_help = "Products of convolutions; bf16: of factors rounded to bfloat16; tf32: to TF32, on a GPU";
 void add_precision(CLI::App& command, Common& common);
 
 /// Adds `--polarity FEATURE,BACKGROUND`.

@@ -8,9 +8,11 @@
 struct Machine {
     int threads = 0;                   ///< of the CPU; 0: one for each processor
     std::string device = "cpu";        ///< cpu; cuda; auto, a GPU where there is one
-    std::string precision = "single";  ///< of the products of convolutions: single or bf16
+    std::string precision = "single";  ///< of the products of convolutions: single, bf16 or tf32
 
     mtdn::Precision products() const {
-        return precision == "bf16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single;
+        return precision == "bf16"   ? mtdn::Precision::bfloat16
+               : precision == "tf32" ? mtdn::Precision::tf32
+                                     : mtdn::Precision::single;
     }
 };

@@ -13,9 +13,8 @@ std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description,
     mtdn::require<mtdn::OptionError>(unet || description.backbone == "residual", "no backbone \"",
                                      description.backbone, "\"; expected unet or residual");
     if (machine.device != "cpu") try {
-            mtdn::require<mtdn::BackendError>(machine.precision == "single", "--precision ", machine.precision,
-                                              " is not there for GPUs yet");
-            return unet ? make_unet_cuda(description, seed) : make_residual_cuda(description, seed);
+            return unet ? make_unet_cuda(description, machine, seed)
+                        : make_residual_cuda(description, machine, seed);
         } catch (const mtdn::BackendError& error) {
             if (machine.device != "auto") throw;
             print_warnings({{std::string("running on the CPU: ") + error.what()}});

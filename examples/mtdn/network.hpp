@@ -25,7 +25,7 @@ struct RunOptions {
 
 /// A Siamese model of any backbone on any backend: what the commands need of it.
 ///
-/// Each pair of backbone and backend is instantiated in a file of its own, `<backbone>_<backend>.cpp`.
+/// Pairs of backbone and backend are instantiated in files of their own, `<backbone>_cpu.cpp` and `networks_cuda.cpp`.
 class Network {
 public:
     virtual ~Network() = default;
@@ -64,5 +64,7 @@ std::unique_ptr<Network> make_unet_cpu(const mtdn::ModelDescription& description
                                        std::uint64_t seed);
 std::unique_ptr<Network> make_residual_cpu(const mtdn::ModelDescription& description, const Machine& machine,
                                            std::uint64_t seed);
-std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription& description, std::uint64_t seed);
-std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription& description, std::uint64_t seed);
+std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription& description, const Machine& machine,
+                                        std::uint64_t seed);
+std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription& description, const Machine& machine,
+                                            std::uint64_t seed);

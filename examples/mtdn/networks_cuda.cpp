@@ -8,9 +8,10 @@
 namespace {
 
 template <template <mtdn::Backend> class Backbone>
-std::unique_ptr<Network> make_cuda(const mtdn::ModelDescription& description, std::uint64_t seed) {
+std::unique_ptr<Network> make_cuda(const mtdn::ModelDescription& description, const Machine& machine,
+                                   std::uint64_t seed) {
     return make_network_of<mtdn::Cuda>(
-        description, mtdn::CudaOptions{}, seed,
+        description, mtdn::CudaOptions{.precision = machine.products()}, seed,
         [](mtdn::Cuda& gpu, const mtdn::ModelDescription& d, mtdn::Random& random) {
             return Backbone<mtdn::Cuda>{gpu, {.in_channels = d.in_channels, .width = d.width, .depth = d.depth}, random};
         });
@@ -18,9 +19,11 @@ std::unique_ptr<Network> make_cuda(const mtdn::ModelDescription& description, st
 
 }  // namespace
 
-std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription& description, std::uint64_t seed) {
-    return make_cuda<mtdn::UNet>(description, seed);
+std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription& description, const Machine& machine,
+                                        std::uint64_t seed) {
+    return make_cuda<mtdn::UNet>(description, machine, seed);
 }
-std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription& description, std::uint64_t seed) {
-    return make_cuda<mtdn::ResidualNet>(description, seed);
+std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription& description, const Machine& machine,
+                                            std::uint64_t seed) {
+    return make_cuda<mtdn::ResidualNet>(description, machine, seed);
 }

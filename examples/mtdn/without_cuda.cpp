@@ -10,5 +10,5 @@ namespace {
 
 }  // namespace
 
-std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription&, std::uint64_t) { refuse(); }
-std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription&, std::uint64_t) { refuse(); }
+std::unique_ptr<Network> make_unet_cuda(const mtdn::ModelDescription&, const Machine&, std::uint64_t) { refuse(); }
+std::unique_ptr<Network> make_residual_cuda(const mtdn::ModelDescription&, const Machine&, std::uint64_t) { refuse(); }

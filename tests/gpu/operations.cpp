@@ -4,6 +4,8 @@
 #include <mtdn/backend/testing/checks.hpp>
 #include <mtdn/cuda.hpp>
 
+#include "../cuda/exact_convolutions.hpp"
+
 using namespace mtdn;
 
 int main() try {
@@ -20,8 +22,25 @@ int main() try {
     if (!gpu) return 0;
     std::cout << gpu->describe() << '\n';
     auto failures = testing::check_backend(*gpu);
+    const auto add = [&](const std::vector<std::string>& more) {
+        failures.insert(failures.end(), more.begin(), more.end());
+    };
     Cuda again;
-    for (const auto& failure : testing::check_equal_bits(*gpu, again)) failures.push_back(failure);
+    add(testing::check_equal_bits(*gpu, again));
+    add(testing::check_exact_convolutions(*gpu));
+    for (const Precision precision : {Precision::bfloat16, Precision::tf32}) {
+        try {
+            const CudaOptions options{.precision = precision}, plain{.precision = precision, .simple = true};
+            Cuda fast(options), twin(options), simple(plain);
+            add(testing::check_backend(fast, precision == Precision::bfloat16 ? 1e-2 : 1e-3));
+            add(testing::check_equal_bits(fast, twin));
+            add(testing::check_exact_convolutions(fast));
+            add(testing::check_equal_bits(*gpu, simple));
+        } catch (const BackendError& error) {
+            if (std::string(error.what()).find("need compute capability 8.0") == std::string::npos) throw;
+            std::cout << error.what() << '\n';
+        }
+    }
     try {
         Tensor<Cuda> logits(*gpu, {1, 1, 1, 4}), loss(*gpu, vector_shape(1)), divisor(*gpu, vector_shape(1));
         Tensor<Cuda, std::uint8_t> labels(*gpu, {1, 1, 1, 1});

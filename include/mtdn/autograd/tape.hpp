@@ -44,7 +44,10 @@ public:
 
     /// @param kept  precision in which values wait that ways back read again. In bfloat16 training takes about half the
     ///              memory; values are rounded once nobody else holds them, so the way forth is the same
-    explicit Tape(B& backend, Precision kept = Precision::single) : backend_(&backend), precision_(kept) {}
+    /// @throws OptionError for TF32
+    explicit Tape(B& backend, Precision kept = Precision::single) : backend_(&backend), precision_(kept) {
+        require<OptionError>(kept != Precision::tf32, "Tape: values are kept in single precision or bfloat16, not in TF32");
+    }
     Tape(const Tape&) = delete;
     Tape& operator=(const Tape&) = delete;
     ~Tape() { clear(); }

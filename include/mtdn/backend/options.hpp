@@ -38,6 +38,7 @@ enum class ConvolutionAlgorithm : std::uint8_t {
 enum class Precision : std::uint8_t {
     single,    ///< 24 significant bits
     bfloat16,  ///< 8 significant bits, rounded to the nearest
+    tf32,      ///< 11 significant bits, rounded to the nearest: what an NVIDIA GPU multiplies of single precision
 };
 
 /// Function applied to every element after a normalisation or on its own.

@@ -9,6 +9,7 @@
 //   struct Body {
 //       static constexpr int threads = 256;  // of a block
 //       struct Shared { ... };               // only where the threads of a block work together
+//       static constexpr int resident = 2;   // if so many blocks are to fit into a multiprocessor together
 //       template <class Block> MTDN_DEVICE void operator()(Block& block) const;
 //   };
 //
@@ -18,10 +19,32 @@
 //   block.thread()   the thread in it, from 0 on     block.shared()   the block's Shared, uninitialised
 //   block.lower(place, value)   *place = min(*place, value), whoever comes first
 //
+// and, for tensor cores, from compute capability 8.0 on,
+//
+//   block.bf16(low, high)  two numbers rounded to bfloat16, in one word    block.tf32(x)  one rounded to TF32
+//   block.copy(to, from, bytes)  16 bytes into shared memory, `bytes` of them from memory, then zeros, while the thread
+//                                goes on                     (both at multiples of 16 bytes)
+//   block.wait_for_copies()      until this thread's are there; the others see them after the next sync()
+//
+// The 32 threads of a warp do together, lane l being thread l of it,
+//
+//   block.load_rows(row, words)     four matrices of 8 rows of 16 bytes from shared memory: lane l says where row
+//                                   l % 8 of matrix l / 8 lies and gets word l % 4 of row l / 4 of each
+//   block.load_columns(row, words)  the same of the matrices of 8 × 8 16-bit numbers transposed
+//   block.multiply_bf16(sum, a, low, high)  sum (16 × 8) += a (16 × 16) · b (16 × 8)
+//   block.multiply_tf32(sum, a, low, high)  sum (16 × 8) += a (16 × 8) · b (8 × 8)
+//
+// where lane l has of the sum row l / 4 (first two) and l / 4 + 8 (last two), columns 2 (l % 4) and one on; of a what
+// load_rows gives of its quarters, upper left, lower left, upper right, lower right; of b's transpose, likewise, what
+// load_rows gives of the left half and of the right.
+//
+// @source PTX ISA 9.0, §9.7.14.5, "Matrix multiply-accumulate operation using mma instruction"
+//
 // nvcc compiles bodies for the device (`gpu.cuh`), every other compiler for the host (`testing/emulator.hpp`).
 #ifdef __CUDACC__
 #define MTDN_DEVICE __device__
 #define MTDN_UNROLL _Pragma("unroll")  // the loop after it, so that its arrays are registers
+#define MTDN_ROLL _Pragma("unroll 1")   // the loop after it, which would cost registers
 // Code built for different architectures must not be exchanged by the linker: the namespace of kernels, and of whatever
 // launches them, is named after the list, as kernels_750_900.
 #define MTDN_KERNELS [[gnu::visibility("hidden")]] MTDN_KERNELS_FOR(__CUDA_ARCH_LIST__, , , , , , , )
@@ -30,15 +53,21 @@
 #else
 #define MTDN_DEVICE
 #define MTDN_UNROLL
+#define MTDN_ROLL
 #define MTDN_KERNELS kernels_on_host
 #endif
 
 namespace mtdn::detail::cuda {
 
+using Word = std::uint32_t;
+
 /// a ÷ b rounded up.
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 constexpr Index least(Index a, Index b) { return a < b ? a : b; }
 constexpr Index most(Index a, Index b) { return a < b ? b : a; }
+
+/// Bytes of shared memory that a block has without asking, and that it may ask for, by compute capability.
+inline constexpr std::size_t static_shared = 48 << 10, shared_of_80 = 163 << 10, shared_of_86 = 99 << 10;
 
 /// What is copied between the host, where it is contiguous, and a device: rows of bytes, `step` apart on the device.
 struct Rows {
@@ -83,6 +112,15 @@ struct SharedArray {
         return values[i];
     }
 };
+
+/// The value, of which the compiler does not know that it is always the same: so what is made of it, such as addresses,
+/// is made anew instead of taking up a register each for the whole kernel.
+MTDN_DEVICE inline int computed_here(int value) {
+#ifdef __CUDA_ARCH__
+    asm volatile("" : "+r"(value));
+#endif
+    return value;
+}
 
 /// Quotient and remainder.
 struct Split {

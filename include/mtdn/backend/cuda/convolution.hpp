@@ -3,6 +3,8 @@
 #include <mtdn/backend/cuda/channel_sums.hpp>
 #include <mtdn/backend/cuda/operand.hpp>
 #include <mtdn/backend/cuda/product.hpp>
+#include <mtdn/backend/cuda/tiled_convolution.hpp>
+#include <mtdn/backend/cuda/tiled_weight_gradient.hpp>
 
 // Convolutions as products of matrices that are never stored: the reader of a matrix finds each element where it lies.
 // A tap is one of a window's k·k elements; a pair (tap, c) is counted as tap · C + c.
@@ -83,17 +85,6 @@ struct WeightsByOutput {
     MTDN_DEVICE float at(const Row& row, Column column) const { return w.at(Index{row.tap} * in + column, row.out); }
 };
 
-/// y(i, j) = activation(scale(j) · sum + bias(j)).
-struct StoreActivated {
-    Pixels<float> y;
-    const float* scale;  // or null
-    const float* bias;   // or null
-    Activation activation;
-    MTDN_DEVICE void operator()(int i, int j, float sum, int) const {
-        y.at(i, j) = activated(activation, (scale ? scale[j] * sum : sum) + (bias ? bias[j] : 0.0F));
-    }
-};
-
 /// Column (tap, o) of a pixel to the pixel of twice the rows and columns that the tap stands for.
 struct StoreTransposed {
     Pixels<float> y;
@@ -145,6 +136,20 @@ void add_weight_gradient(Queue<D>& queue, Index rows, Index columns, Index pixel
     for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, dw.shape.channels, dw});
 }
 
+/// The same for a convolution whose window is `tiled`, of operands that can be read by fours.
+template <class D>
+void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, View<CudaFor<D>, const float> dy,
+                               const Window& window, View<CudaFor<D>, float> dw) {
+    const Index rows = dw.shape.pixels(), columns = dw.shape.channels;
+    const GradientPlan plan(dy.shape, dw.shape.width);
+    const Scratch<float> slabs(queue, plan.pieces * rows * columns);
+    const Parts left(x), right{Operand<CudaFor<D>>(dy)};
+    if (queue.precision() == Precision::bfloat16)
+        tiled_weight_gradient<Bf16Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
+    else tiled_weight_gradient<Tf32Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
+    for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, columns, dw});
+}
+
 inline constexpr Window transposed_window{.kernel = 2, .stride = 2, .padding = 0};
 
 }  // namespace MTDN_KERNELS
@@ -154,10 +159,18 @@ template <class D>
 void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window,
                           Activation activation, Out y) {
     using namespace detail::cuda;
-    if (x.parts().size() > Parts::capacity) return convolve(whole(x), w, scale, bias, window, activation, y);
+    const bool cores = tiled(queue_->precision(), window);
+    if (x.parts().size() > Parts::capacity || (cores && !by_fours(x)))
+        return convolve(whole(x), w, scale, bias, window, activation, y);
+    const StoreActivated store{y, scale.data, bias.data, activation};
+    if (cores) {
+        const auto taps = static_cast<int>(window.kernel * window.kernel);
+        return convolve_tiled(*queue_, Parts(x), x.shape(), {w, taps, w.shape.width, w.shape.channels, false},
+                              window.padding, y.shape, store);
+    }
     const ProductPlan plan = product_plan(y.shape.pixels(), y.shape.channels, w.shape.pixels(), false);
     multiply_matrices(*queue_, plan, patches_of(Parts(x), x.shape(), y.shape, window), Plain{w.data, w.stride},
-                      StoreActivated{y, scale.data, bias.data, activation});
+                      store);
 }
 
 template <class D>
@@ -172,20 +185,35 @@ void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
     using namespace detail::cuda;
     const auto in = static_cast<int>(w.shape.width), out = static_cast<int>(w.shape.channels);
     const Index taps = w.shape.frames * w.shape.height;
+    const StoreActivated store{dx, nullptr, nullptr, Activation::identity};
+    if (tiled(queue_->precision(), window)) {
+        // The convolution of the slopes with the taps in reverse.
+        const Operand<CudaFor> slopes(dy);
+        if (!by_fours(slopes)) return convolve_backward_data(whole(slopes), w, window, dx);
+        return convolve_tiled(*queue_, Parts(slopes), dy.shape, {w, static_cast<int>(taps), out, in, true},
+                              window.kernel - 1 - window.padding, dx.shape, store);
+    }
     const ProductPlan plan = product_plan(dx.shape.pixels(), in, taps * out, false);
     multiply_matrices(*queue_, plan,
                       SpreadPatches{dy, dx.shape, dy.shape, out, static_cast<int>(window.kernel),
                                     static_cast<int>(window.stride), static_cast<int>(window.padding)},
-                      WeightsByOutput{w, in, out}, StoreActivated{dx, nullptr, nullptr, Activation::identity});
+                      WeightsByOutput{w, in, out}, store);
 }
 
 template <class D>
 void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias) {
     using namespace detail::cuda;
-    if (x.parts().size() > Parts::capacity) return convolve_backward_weights(whole(x), dy, window, dw, dbias);
-    add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
-                        Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
-                        Plain{dy.data, dy.stride}, dw);
+    const bool cores = tiled(queue_->precision(), window);
+    if (x.parts().size() > Parts::capacity || (cores && !by_fours(x)))
+        return convolve_backward_weights(whole(x), dy, window, dw, dbias);
+    if (cores && !by_fours(Operand<CudaFor>(dy)))
+        return convolve_backward_weights(x, whole(Operand<CudaFor>(dy)), window, dw, dbias);
+    if (cores)
+        add_tiled_weight_gradient(*queue_, x, dy, window, dw);
+    else
+        add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
+                            Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
+                            Plain{dy.data, dy.stride}, dw);
     if (dbias) add_channel_sums(*queue_, dy, dbias);
 }
 

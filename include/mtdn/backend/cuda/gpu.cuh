@@ -57,7 +57,8 @@ private:
 template <>
 class Queue<Gpu> {
 public:
-    explicit Queue(const CudaOptions& options) : device_(options.device) {
+    explicit Queue(const CudaOptions& options)
+        : device_(options.device), precision_(options.simple ? Precision::single : options.precision) {
         int driver = 0, runtime = 0, count = 0;
         cudaDriverGetVersion(&driver);
         cudaRuntimeGetVersion(&runtime);
@@ -90,6 +91,7 @@ public:
     }
 
     MemoryPool& memory() { return *memory_; }
+    Precision precision() const { return precision_; }
     cudaStream_t stream() const { return stream_; }
     /// Makes the device the calling thread's own.
     void select() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
@@ -130,6 +132,7 @@ private:
     static std::string architectures();
 
     int device_;
+    Precision precision_;
     cudaDeviceProp properties_{};
     cudaStream_t stream_ = nullptr;
     std::shared_ptr<GpuMemoryPool> memory_;
@@ -137,23 +140,98 @@ private:
 
 inline namespace MTDN_KERNELS {
 
+/// An address in shared memory as instructions have it.
+__device__ inline unsigned shared_address(const void* place) {
+    return static_cast<unsigned>(__cvta_generic_to_shared(place));
+}
+
 /// What a kernel's body sees of its block on a GPU.
 template <class Body>
 struct GpuBlock {
     __device__ Index number() const { return blockIdx.x; }
     __device__ int thread() const { return static_cast<int>(threadIdx.x); }
     __device__ auto& shared() {
-        __shared__ typename Body::Shared memory;
-        return memory;
+        using Shared = typename Body::Shared;
+        if constexpr (sizeof(Shared) > static_shared) {
+            extern __shared__ uint4 all[];
+            return *reinterpret_cast<Shared*>(all);
+        } else {
+            __shared__ Shared memory;
+            return memory;
+        }
     }
     __device__ void sync() { __syncthreads(); }
     __device__ void lower(Index* place, Index value) {
         atomicMin(reinterpret_cast<long long*>(place), static_cast<long long>(value));
     }
+
+#if __CUDA_ARCH__ >= 800
+    __device__ Word bf16(float low, float high) {
+        Word both;
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+        return both;
+    }
+    __device__ Word tf32(float value) {
+        Word rounded;
+        asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(value));
+        return rounded;
+    }
+    __device__ void copy(void* to, const void* from, int bytes) {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
+                     "l"(__cvta_generic_to_global(from)), "r"(bytes)
+                     : "memory");
+    }
+    __device__ void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+    __device__ void load_rows(const void* row, Word (&words)[4]) {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                     : "r"(shared_address(row))
+                     : "memory");
+    }
+    __device__ void load_columns(const void* row, Word (&words)[4]) {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                     : "r"(shared_address(row))
+                     : "memory");
+    }
+    __device__ void multiply_bf16(float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+                     "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                     : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(low), "r"(high));
+    }
+    __device__ void multiply_tf32(float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+                     "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                     : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(low), "r"(high));
+    }
+#else
+    // Kernels that do these are not launched: the queue refuses the precision.
+    __device__ Word bf16(float, float) { return trap(); }
+    __device__ Word tf32(float) { return trap(); }
+    __device__ void copy(void*, const void*, int) { trap(); }
+    __device__ void wait_for_copies() { trap(); }
+    __device__ void load_rows(const void*, Word (&)[4]) { trap(); }
+    __device__ void load_columns(const void*, Word (&)[4]) { trap(); }
+    __device__ void multiply_bf16(float (&)[4], const Word (&)[4], Word, Word) { trap(); }
+    __device__ void multiply_tf32(float (&)[4], const Word (&)[4], Word, Word) { trap(); }
+    __device__ Word trap() {
+        __trap();
+        return 0;
+    }
+#endif
 };
 
+/// Blocks that a multiprocessor should hold at once, which bounds a thread's registers; 0 if it does not matter.
 template <class Body>
-__global__ void __launch_bounds__(Body::threads) run(const __grid_constant__ Body body) {
+constexpr int resident_blocks() {
+    if constexpr (requires { Body::resident; }) return Body::resident;
+    else return 0;
+}
+
+template <class Body>
+__global__ void __launch_bounds__(Body::threads, resident_blocks<Body>()) run(const __grid_constant__ Body body) {
     GpuBlock<Body> block;
     body(block);
 }
@@ -163,7 +241,14 @@ void launch(Queue<Gpu>& queue, Index blocks, const Body& body) {
     if (blocks == 0) return;
     require<BackendError>(blocks <= INT32_MAX, "a kernel of ", blocks, " blocks; a GPU takes 2147483647");
     queue.select();
-    run<<<static_cast<unsigned>(blocks), Body::threads, 0, queue.stream()>>>(body);
+    std::size_t bytes = 0;
+    if constexpr (requires { typename Body::Shared; })
+        if constexpr (sizeof(typename Body::Shared) > static_shared) {
+            bytes = sizeof(typename Body::Shared);
+            check(cudaFuncSetAttribute(run<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+                  "cudaFuncSetAttribute");
+        }
+    run<<<static_cast<unsigned>(blocks), Body::threads, bytes, queue.stream()>>>(body);
     check(cudaGetLastError(), "a kernel's launch");
 }
 
@@ -175,9 +260,12 @@ inline std::string compiled_for() {
     return text;
 }
 
-inline cudaError_t find_code() {
-    cudaFuncAttributes attributes;
-    return cudaFuncGetAttributes(&attributes, run<ForEach<Assign<Constant>>>);
+/// @param made_for  set to what the device's code is made for, as 80 for 8.0
+inline cudaError_t find_code(int& made_for) {
+    cudaFuncAttributes attributes{};
+    const cudaError_t status = cudaFuncGetAttributes(&attributes, run<ForEach<Assign<Constant>>>);
+    made_for = attributes.ptxVersion;
+    return status;
 }
 
 }  // namespace MTDN_KERNELS
@@ -185,8 +273,16 @@ inline cudaError_t find_code() {
 inline std::string Queue<Gpu>::architectures() { return compiled_for(); }
 
 inline void Queue<Gpu>::require_code() const {
-    const cudaError_t status = find_code();
-    if (status == cudaSuccess) return;
+    int made_for = 0;
+    const cudaError_t status = find_code(made_for);
+    if (status == cudaSuccess) {
+        require<BackendError>(precision_ == Precision::single || made_for >= 80,
+                              "convolutions in bfloat16 or TF32 need compute capability 8.0 or more, of the GPU and of the "
+                              "program's kernels; ",
+                              properties_.name, " has ", properties_.major, '.', properties_.minor,
+                              ", the kernels are built for ", architectures());
+        return;
+    }
     cudaGetLastError();
     require<BackendError>(status != cudaErrorNoKernelImageForDevice && status != cudaErrorInvalidDeviceFunction &&
                               status != cudaErrorUnsupportedPtxVersion,

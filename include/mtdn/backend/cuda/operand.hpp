@@ -67,7 +67,9 @@ struct Parts {
 
 template <class D>
 Tensor<CudaFor<D>> CudaFor<D>::whole(const Operand<CudaFor>& x) {
-    Tensor<CudaFor> all(*this, x.shape());
+    // Tensor cores read by fours.
+    const Index channels = x.shape().channels, fours = detail::cuda::ceil_div(channels, 4) * 4;
+    const auto all = Tensor<CudaFor>(*this, x.shape().with_channels(fours)).channels(0, channels);
     Index channel = 0;
     for (const auto& part : x.parts()) {
         const Out slice = all.channels(channel, part.x.shape.channels);

@@ -1,17 +1,16 @@
 #pragma once
 
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #include <cstddef>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <numeric>
 #include <utility>
 #include <vector>
 
 #include <mtdn/backend/cuda/operations.hpp>
+#include <mtdn/backend/cuda/testing/warp.hpp>
 
 namespace mtdn {
 
@@ -20,6 +19,8 @@ namespace testing {
 /// Options of an emulated device.
 struct EmulatorOptions {
     int order = 0;  ///< in which a block's threads and a kernel's blocks take turns; results must not depend on it
+    Precision precision = Precision::single;
+    bool simple = false;
 };
 
 /// The host, running kernels thread by thread: slow, and exact about who waits for whom.
@@ -34,84 +35,6 @@ struct Emulator {
 }  // namespace testing
 
 namespace detail::cuda {
-
-/// The threads of one block, each on a stack of its own, which they keep from block to block.
-class Fibers {
-public:
-    /// Runs `body(thread)` for all threads, thread order[0] first. `sync` returns once all have called it.
-    template <class Body>
-    void run(const std::vector<int>& order, const Body& body) {
-        const std::size_t count = order.size();
-        while (fibers_.size() < count) fibers_.push_back(begin());
-        call_ = [](const void* that, int thread) { (*static_cast<const Body*>(that))(thread); };
-        body_ = &body;
-        for (std::size_t i = 0; i < count; ++i) fibers_[i]->thread = order[i];
-        for (std::size_t left = count; left > 0;) {
-            std::size_t finished = 0;
-            for (std::size_t i = 0; i < count && !error_; ++i) {
-                current_ = fibers_[i].get();
-                current_->finished = false;
-                ::swapcontext(&scheduler_, &current_->context);
-                finished += current_->finished ? 1 : 0;
-            }
-            if (!error_ && finished != 0 && finished != left)
-                error_ = std::make_exception_ptr(BackendError(
-                    concatenate("a barrier that ", left - finished, " of ", left, " threads reach")));
-            if (error_) {
-                fibers_.clear();  // some are still in the body
-                std::rethrow_exception(std::exchange(error_, nullptr));
-            }
-            left -= finished;
-        }
-    }
-
-    /// Lets the others go on until they are here too.
-    void sync() { ::swapcontext(&current_->context, &scheduler_); }
-
-private:
-    static constexpr std::size_t stack_bytes = 1 << 17;
-
-    struct Fiber {
-        ucontext_t context{};
-        std::unique_ptr<std::byte[]> stack{new std::byte[stack_bytes]};
-        int thread = 0;
-        bool finished = false;
-    };
-
-    std::unique_ptr<Fiber> begin() {
-        auto fiber = std::make_unique<Fiber>();
-        ::getcontext(&fiber->context);
-        fiber->context.uc_stack.ss_sp = fiber->stack.get();
-        fiber->context.uc_stack.ss_size = stack_bytes;
-        // A context takes ints alone.
-        const auto self = reinterpret_cast<std::uintptr_t>(this);
-        ::makecontext(&fiber->context, reinterpret_cast<void (*)()>(&work), 2, static_cast<int>(self >> 32),
-                      static_cast<int>(self & 0xffffffff));
-        return fiber;
-    }
-
-    static void work(int high, int low) {
-        const auto address = (static_cast<std::uintptr_t>(static_cast<unsigned>(high)) << 32) |
-                             static_cast<unsigned>(low);
-        auto& self = *reinterpret_cast<Fibers*>(address);
-        for (;;) {
-            try {
-                self.call_(self.body_, self.current_->thread);
-            } catch (...) {
-                self.error_ = std::current_exception();
-            }
-            self.current_->finished = true;
-            self.sync();
-        }
-    }
-
-    std::vector<std::unique_ptr<Fiber>> fibers_;
-    Fiber* current_ = nullptr;
-    ucontext_t scheduler_{};
-    void (*call_)(const void*, int) = nullptr;
-    const void* body_ = nullptr;
-    std::exception_ptr error_;
-};
 
 /// Memory that may be touched only while it is open.
 class EmulatedMemory final : public MemoryPool {
@@ -153,10 +76,12 @@ public:
         EmulatedMemory& memory_;
     };
 
-    explicit Queue(const testing::EmulatorOptions& options) : order_(options.order) {}
+    explicit Queue(const testing::EmulatorOptions& options)
+        : order_(options.order), precision_(options.simple ? Precision::single : options.precision) {}
 
     MemoryPool& memory() { return *memory_; }
     std::string describe() const { return "CUDA kernels emulated on the host"; }
+    Precision precision() const { return precision_; }
     void wait() {}
 
     void copy_in(const void* from, void* to, const Rows& rows) {
@@ -184,6 +109,7 @@ public:
 
 private:
     int order_;
+    Precision precision_;
     std::shared_ptr<EmulatedMemory> memory_ = std::make_shared<EmulatedMemory>();
     Fibers fibers_;
 };
@@ -200,17 +126,77 @@ struct SharedOf<Body> {
 
 /// What a kernel's body sees of its block on the host.
 template <class Shared>
-struct EmulatedBlock {
-    Index block;
-    int own_thread;
-    Shared& memory;
-    Fibers& fibers;
+class EmulatedBlock {
+public:
+    EmulatedBlock(Index block, int thread, Shared& shared, Fibers& fibers)
+        : block_(block), thread_(thread), shared_(shared), fibers_(fibers) {}
+    EmulatedBlock(const EmulatedBlock&) = delete;
+    EmulatedBlock& operator=(const EmulatedBlock&) = delete;
 
-    Index number() const { return block; }
-    int thread() const { return own_thread; }
-    Shared& shared() { return memory; }
-    void sync() { fibers.sync(); }
+    Index number() const { return block_; }
+    int thread() const { return thread_; }
+    Shared& shared() { return shared_; }
+    void sync() { fibers_.sync(); }
     void lower(Index* place, Index value) { *place = least(*place, value); }
+
+    Word bf16(float low, float high) { return nearest_bf16(low) | nearest_bf16(high) << 16; }
+    Word tf32(float value) { return nearest_tf32(value); }
+
+    void copy(void* to, const void* from, int bytes) {
+        require_shared(to);
+        require<BackendError>(reinterpret_cast<std::uintptr_t>(from) % 16 == 0 && bytes >= 0 && bytes <= 16,
+                              "a copy of ", bytes, " bytes from an address that is no multiple of 16");
+        std::memset(to, 0xff, 16);
+        copies_.push_back({to, from, static_cast<std::size_t>(bytes)});
+    }
+    void wait_for_copies() {
+        for (const Copy& copy : copies_) {
+            std::memset(copy.to, 0, 16);
+            if (copy.bytes > 0) std::memcpy(copy.to, copy.from, copy.bytes);
+        }
+        copies_.clear();
+    }
+
+    void load_rows(const void* row, Word (&words)[4]) { load(row, words, &Lanes::load_rows); }
+    void load_columns(const void* row, Word (&words)[4]) { load(row, words, &Lanes::load_columns); }
+    void multiply_bf16(float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        multiply(sum, a, low, high, &Lanes::multiply_bf16);
+    }
+    void multiply_tf32(float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        multiply(sum, a, low, high, &Lanes::multiply_tf32);
+    }
+
+    /// At the end of the body.
+    void finish() const {
+        require<BackendError>(copies_.empty(), "a thread ends before its copies into shared memory do");
+    }
+
+private:
+    struct Copy {
+        void* to;
+        const void* from;
+        std::size_t bytes;
+    };
+
+    void require_shared(const void* place) const {
+        const std::uintptr_t offset =
+            reinterpret_cast<std::uintptr_t>(place) - reinterpret_cast<std::uintptr_t>(&shared_);
+        require<BackendError>(offset < sizeof(Shared) && offset % 16 == 0,
+                              "16 bytes that are not shared memory's, or not at a multiple of 16");
+    }
+    void load(const void* row, Word (&words)[4], void (*together)(const Lanes&)) {
+        require_shared(row);
+        fibers_.meet({.row = row, .words = words}, together);
+    }
+    void multiply(float (&sum)[4], const Word (&a)[4], Word low, Word high, void (*together)(const Lanes&)) {
+        fibers_.meet({.sum = sum, .a = a, .b = {low, high}}, together);
+    }
+
+    Index block_;
+    int thread_;
+    Shared& shared_;
+    Fibers& fibers_;
+    std::vector<Copy> copies_;
 };
 
 template <class Body>
@@ -223,8 +209,9 @@ void launch(Queue<testing::Emulator>& queue, Index blocks, const Body& body) {
     for (Index i = 0; i < blocks; ++i) {
         const Index block = queue.turn(i, blocks);
         const auto run = [&](int thread) {
-            EmulatedBlock<Shared> own{block, thread, *shared, queue.fibers()};
+            EmulatedBlock<Shared> own(block, thread, *shared, queue.fibers());
             body(own);
+            own.finish();
         };
         if constexpr (requires { typename Body::Shared; }) {
             std::memset(static_cast<void*>(shared.get()), 0xff, sizeof(Shared));

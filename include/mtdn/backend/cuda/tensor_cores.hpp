@@ -1,0 +1,220 @@
+#pragma once
+
+#include <mtdn/backend/cuda/operand.hpp>
+
+namespace mtdn::detail::cuda {
+
+/// Refuses what kernels that count pixels in 32 bits cannot count.
+constexpr void require_countable(const Shape& x) {
+    require<BackendError>(x.pixels() <= INT32_MAX / 2 && x.channels <= INT32_MAX / 2, "a convolution of ", x,
+                          " is larger than the CUDA kernels count; lower the batch or the size");
+}
+
+inline namespace MTDN_KERNELS {
+
+/// 16 bytes of operands of tensor cores.
+struct alignas(16) Unit {
+    Word words[4];
+};
+
+/// 16 bytes as they are in memory.
+struct alignas(16) Four {
+    float values[4];
+};
+
+/// Where half of a row of 32 bytes lies, in units: of the row `place` of those from `start` on.
+///
+/// Every other four places have their halves swapped. So equal halves of any eight rows of one start, one after the
+/// other, which is what tensor cores load at a time, lie in different banks; and equal eight bytes of any four do.
+MTDN_DEVICE constexpr int unit_of(int start, int place, int half) {
+    return 2 * (start + place) + (half ^ (place >> 2 & 1));
+}
+
+/// Rows of 32 bytes in shared memory, what one instruction multiplies: of pixels, a line of them from each start on, or
+/// of channels. The address of what is a line further differs by a constant.
+template <int Rows>
+struct Tile {
+    SharedArray<Unit, 2 * Rows> units;
+    MTDN_DEVICE Unit& at(int start, int place, int half) { return units[unit_of(start, place, half)]; }
+};
+
+/// Products of numbers rounded to bfloat16: rows of 16.
+struct Bf16Cores {
+    static constexpr int depth = 16;
+
+    /// Writes numbers 4·quad to 4·quad + 3 of a row; `row(half)` is its half.
+    template <class Block, class Row>
+    MTDN_DEVICE static void put(Block& block, const Row& row, int quad, const float (&values)[4]) {
+        Unit& unit = row(quad / 2);
+        unit.words[quad % 2 * 2] = block.bf16(values[0], values[1]);
+        unit.words[quad % 2 * 2 + 1] = block.bf16(values[2], values[3]);
+    }
+    template <class Block>
+    MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        block.multiply_bf16(sum, a, low, high);
+    }
+    // 16 channels by as many pixels as one instruction multiplies, those from `place` on in the line that begins at
+    // `start`, as the left factor; `tile(i)` is the i-th of the tiles that have the channels.
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int start, int place, Word (&a)[4]) {
+        const int lane = block.thread() % 32;
+        block.load_columns(&tile(0).at(start, place + lane / 16 * 8 + lane % 8, lane / 8 % 2), a);
+    }
+    /// So many pixels by 16 channels as two right factors, the halves of each.
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int start, int place, Word (&b)[4]) {
+        const int lane = block.thread() % 32;
+        block.load_columns(&tile(0).at(start, place + lane % 16, lane / 16), b);
+    }
+};
+
+/// Products of numbers rounded to TF32: rows of 8.
+struct Tf32Cores {
+    static constexpr int depth = 8;
+
+    template <class Block, class Row>
+    MTDN_DEVICE static void put(Block& block, const Row& row, int quad, const float (&values)[4]) {
+        Unit& unit = row(quad);
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i) unit.words[i] = block.tf32(values[i]);
+    }
+    template <class Block>
+    MTDN_DEVICE static void multiply(Block& block, float (&sum)[4], const Word (&a)[4], Word low, Word high) {
+        block.multiply_tf32(sum, a, low, high);
+    }
+    // load_columns transposes numbers of 16 bits alone; a warp's threads read eight channels of four pixels, one after
+    // the other, from different banks.
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_left(Block& block, const Tiles& tile, int start, int place, Word (&a)[4]) {
+        const int lane = block.thread() % 32, channel = lane / 4;
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i)
+            a[i] = tile(i % 2).at(start, place + i / 2 * 4 + lane % 4, channel / 4).words[channel % 4];
+    }
+    template <class Block, class Tiles>
+    MTDN_DEVICE static void load_right(Block& block, const Tiles& tile, int start, int place, Word (&b)[4]) {
+        const int lane = block.thread() % 32, channel = lane / 4;
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i)
+            b[i] = tile(i / 2).at(start, place + i % 2 * 4 + lane % 4, channel / 4).words[channel % 4];
+    }
+};
+
+/// y(i, j) = activation(scale(j) · sum + bias(j)).
+struct StoreActivated {
+    Pixels<float> y;
+    const float* scale;  // or null
+    const float* bias;   // or null
+    Activation activation;
+    MTDN_DEVICE void operator()(int i, int j, float sum, int) const {
+        y.at(i, j) = activated(activation, (scale ? scale[j] * sum : sum) + (bias ? bias[j] : 0.0F));
+    }
+};
+
+/// Whether an operand can be read by fours: each four channels lie in one part, at a multiple of 16 bytes.
+template <class B>
+bool by_fours(const Operand<B>& x) {
+    Index begin = 0;
+    for (const auto& part : x.parts()) {
+        if (begin % 4 != 0 || part.x.stride % 4 != 0) return false;
+        if (reinterpret_cast<std::uintptr_t>(part.x.data) % 16 != 0) return false;
+        begin += part.x.shape.channels;
+    }
+    return x.parts().size() <= Parts::capacity;
+}
+
+/// Four neighbouring channels of an operand's frame, and what is pending there.
+struct FourChannels {
+    const float* data = nullptr;
+    Index stride = 0;
+    int count = 0;  // of the four that there are
+    float scale[4] = {1, 1, 1, 1}, shift[4] = {};
+    Activation activation = Activation::identity;
+
+    MTDN_DEVICE FourChannels(const Parts& x, int frame, int channel) {
+        MTDN_UNROLL
+        for (const auto& part : x.parts)
+            if (channel >= part.begin && channel < part.end) {
+                const auto c = static_cast<int>(channel - part.begin);
+                data = part.data + c;
+                stride = part.stride;
+                count = static_cast<int>(part.end - channel < 4 ? part.end - channel : 4);
+                activation = part.activation;
+                if (part.scale) {
+                    const Index at = split(frame, part.frames_in_group).quotient * part.vector_stride + c;
+                    MTDN_UNROLL
+                    for (int i = 0; i < 4; ++i)
+                        if (i < count) {
+                            scale[i] = part.scale[at + i];
+                            shift[i] = part.shift[at + i];
+                        }
+                }
+            }
+    }
+
+    /// Starts the way of a pixel's four to shared memory; zeros where there is none.
+    template <class Block>
+    MTDN_DEVICE void fetch(Block& block, Four& to, int pixel, bool there) const {
+        block.copy(&to, there ? data + pixel * stride : data, there ? 4 * count : 0);
+    }
+    /// What the operand's reader takes for `raw`.
+    MTDN_DEVICE void apply(const Four& raw, float (&values)[4]) const {
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i) values[i] = activated(activation, scale[i] * raw.values[i] + shift[i]);
+    }
+};
+
+/// Rows × Columns pixels of `depth` channels of an operand in shared memory: as they come, and as they are multiplied.
+///
+/// What an operand's reader takes for them is formed on the way from one to the other, by the thread that fetched them.
+/// Outside of the image there are zeros: padding is of what is normalised.
+template <class Cores, int Rows, int Columns>
+struct Region {
+    static constexpr int pixels = Rows * Columns, quads = Cores::depth / 4;
+    SharedArray<Four, pixels * quads> raw;
+    Tile<pixels> tile;
+
+    /// Where it lies: its first pixel, which may be outside of the image, and its first channel.
+    struct Place {
+        int frame, row, column, channel;
+    };
+
+    /// Starts the way of the pixels to shared memory.
+    template <int Threads, class Block>
+    MTDN_DEVICE void fetch(Block& block, const Parts& x, const Extent& extent, const Place& place) {
+        // A thread has the same four channels of each of its pixels.
+        const int thread = computed_here(block.thread()), quad = thread % quads;
+        const FourChannels four(x, place.frame, place.channel + 4 * quad);
+        MTDN_ROLL
+        for (int p = thread / quads; p < pixels; p += Threads / quads) {
+            const int pixel = number(extent, place, p);
+            four.fetch(block, raw[p * quads + quad], pixel, pixel >= 0 && four.count > 0);
+        }
+    }
+
+    /// Makes the tile of what has arrived.
+    template <int Threads, class Block>
+    MTDN_DEVICE void convert(Block& block, const Parts& x, const Extent& extent, const Place& place) {
+        const int thread = computed_here(block.thread()), quad = thread % quads;
+        const FourChannels four(x, place.frame, place.channel + 4 * quad);
+        MTDN_ROLL
+        for (int p = thread / quads; p < pixels; p += Threads / quads) {
+            float values[4] = {};
+            if (number(extent, place, p) >= 0) four.apply(raw[p * quads + quad], values);
+            const int line = p / Columns * Columns;
+            Cores::put(block, [&](int half) -> Unit& { return tile.at(line, p - line, half); }, quad, values);
+        }
+    }
+
+private:
+    /// The image's pixel that is number `p` here; negative where there is none.
+    MTDN_DEVICE static int number(const Extent& extent, const Place& place, int p) {
+        const int height = static_cast<int>(extent.height), width = static_cast<int>(extent.width);
+        const int row = place.row + p / Columns, column = place.column + p % Columns;
+        const bool there = row >= 0 && row < height && column >= 0 && column < width;
+        return there ? (place.frame * height + row) * width + column : -1;
+    }
+};
+
+}  // namespace MTDN_KERNELS
+}  // namespace mtdn::detail::cuda
