@@ -44,7 +44,7 @@ int main() {
     auto film = mtdn::synthesize({.sequences = 6, .frames = 10, .size = 48});
     //[train
     auto model = mtdn::Siamese{PyramidNet<mtdn::Cpu>{cpu, 8, random}, mtdn::Difference{}, film.tasks(), random};
-    mtdn::train(model, film, {.epochs = 12, .batch = 8, .rate = 3e-3, .progress = mtdn::print_progress});
+    mtdn::train(model, film, {.epochs = 4, .batch = 8, .rate = 3e-3, .progress = mtdn::print_progress});
     //]
     for (const auto& sequence : film.test())
         std::cout << mtdn::score(mtdn::segment(model, sequence.frames, mtdn::BackwardFusion{}), sequence.masks) << '\n';
