@@ -78,7 +78,7 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")->check(CLI::NonNegativeNumber);
     c.keep(command, "batch-norm", c.batch_norm, "Where batch statistics come from")
         ->check(CLI::IsMember({"branch", "stacked", "frozen"}));
-    c.keep(command, "kept", c.kept_as, "What waits for the way back; bf16 takes half the memory")
+    c.keep(command, "kept", c.kept_as, "What waits for the way back; bf16 takes less memory")
         ->check(CLI::IsMember({"single", "bf16"}));
     c.keep(command, "no-augmentation", c.no_augmentation, "true: frames as they are");
     c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);

@@ -42,8 +42,8 @@ public:
     using Place = Index;
     static constexpr Place no_place = -1;
 
-    /// @param kept  precision in which values wait that ways back read again. In bfloat16 training takes about half the
-    ///              memory; values are rounded once nobody else holds them, so the way forth is the same
+    /// @param kept  precision in which values wait that ways back read again. In bfloat16 they take half the
+    ///              memory; they are rounded once nobody else holds them, so the way forth is the same
     /// @throws OptionError for TF32
     explicit Tape(B& backend, Precision kept = Precision::single) : backend_(&backend), precision_(kept) {
         require<OptionError>(kept != Precision::tf32, "Tape: values are kept in single precision or bfloat16, not in TF32");
