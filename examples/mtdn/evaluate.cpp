@@ -59,7 +59,10 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
     mtdn::require<mtdn::DataError>(!sequences.empty(), c.data, ": no sequence in split ", c.split,
                                    "; name another by --split");
     std::vector<std::string> fusions{c.fusion};
-    if (c.fusion == "all") fusions = {"backward", "forward", "consecutive", "ensemble"};
+    if (!network->compares_frames())
+        fusions = {"single-frame"};
+    else if (c.fusion == "all")
+        fusions = {"backward", "forward", "consecutive", "ensemble"};
 
     mtdn::Json json;
     std::map<std::string, std::vector<LabelledMasks>> columns;  // by sequence, one a fusion
@@ -68,7 +71,8 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
         if (!common.json) std::cout << name << '\n' << table << '\n';
     };
     for (const auto& name : fusions) {
-        const auto fusion = mtdn::prediction_fusion(name);
+        // Any will do where frames are not compared.
+        const auto fusion = mtdn::prediction_fusion(network->compares_frames() ? name : "backward");
         mtdn::ScoreTable table(absent_class(c.absent));
         for (const auto& sequence : sequences) {
             auto masks = network->segment(sequence.frames, fusion, with_progress(name + ", " + sequence.name)).masks;

@@ -8,7 +8,6 @@
 
 std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description, const Machine& machine,
                                       std::uint64_t seed) {
-    mtdn::require<mtdn::OptionError>(description.is_siamese(), "this is a single-frame model; expected a Siamese one");
     const bool unet = description.backbone == "unet";
     mtdn::require<mtdn::OptionError>(unet || description.backbone == "residual", "no backbone \"",
                                      description.backbone, "\"; expected unet or residual");
@@ -36,7 +35,7 @@ mtdn::SegmentOptions with_progress(const std::string& what) {
     if (::isatty(STDERR_FILENO))
         options.progress = [what](mtdn::Index done, mtdn::Index total) {
             if (done % 16 == 0 || done == total)
-                std::cerr << '\r' << what << "  " << done << '/' << total << " pairs\x1b[K" << (done == total ? "\n" : "");
+                std::cerr << '\r' << what << "  " << done << '/' << total << "\x1b[K" << (done == total ? "\n" : "");
         };
     return options;
 }

@@ -23,13 +23,15 @@ struct RunOptions {
     double checkpoint_seconds = 120;  ///< a checkpoint at least so often; one at the end of every epoch anyway
 };
 
-/// A Siamese model of any backbone on any backend: what the commands need of it.
+/// A model of any kind and backbone on any backend: what the commands need of it.
 ///
 /// Pairs of backbone and backend are instantiated in files of their own, `<backbone>_cpu.cpp` and `networks_cuda.cpp`.
 class Network {
 public:
     virtual ~Network() = default;
 
+    /// Whether it compares frames; it segments each by itself otherwise.
+    virtual bool compares_frames() const = 0;
     virtual const std::vector<std::string>& tasks() const = 0;
     virtual mtdn::Index parameter_count() const = 0;
     virtual std::string device() const = 0;
@@ -38,9 +40,12 @@ public:
     virtual std::vector<mtdn::Warning> load(const std::filesystem::path& file) = 0;
     virtual std::vector<mtdn::Warning> load_backbone(const std::filesystem::path& file) = 0;
 
+    /// The fusion is not looked at where frames are not compared.
     virtual mtdn::Segmentation segment(const mtdn::Images& frames, const mtdn::AnyPredictionFusion& fusion,
                                        const mtdn::SegmentOptions& options) const = 0;
     /// Logits of one pair by task, (height, width, 4).
+    ///
+    /// @throws OptionError if it does not compare frames
     virtual std::map<std::string, mtdn::Array<float, 3>> change(const mtdn::Images& two_frames) const = 0;
     /// Trains, writing the run's files as it goes; the model then has its best weights.
     virtual std::vector<mtdn::EpochRecord> train(const mtdn::Dataset& data, const mtdn::TrainOptions& options,

@@ -11,22 +11,20 @@
 #include <mtdn/experiment/weights.hpp>
 #include <mtdn/io/csv.hpp>
 
-/// The network of one backbone and backend.
-///
-/// `Make(backend, description, random)` makes the backbone.
-template <class Backend, class Options, class Make>
+/// The network of one kind of model, which `make(backend, random)` makes.
+template <class Model>
 class NetworkOf final : public Network {
-    using Backbone = std::invoke_result_t<Make, Backend&, const mtdn::ModelDescription&, mtdn::Random&>;
-    using Model = mtdn::Siamese<Backbone, mtdn::AnyFeatureFusion<Backend>>;
+    using Backend = typename Model::Backend;
+    static constexpr bool compares = mtdn::detail::compares_frames<Model>;
 
 public:
-    NetworkOf(const mtdn::ModelDescription& description, const Options& options, std::uint64_t seed, Make make)
-        : backend_(options), random_(seed, "initialise"),
-          model_(make(backend_, description, random_), mtdn::feature_fusion<Backend>(description.feature_fusion),
-                 description.tasks, random_, {.widths = description.head_widths, .classes = description.classes}) {
-        model_.set_size(description.size);
+    template <class Options, class Make>
+    NetworkOf(const Options& options, std::uint64_t seed, mtdn::Index size, Make make)
+        : backend_(options), random_(seed, "initialise"), model_(make(backend_, random_)) {
+        model_.set_size(size);
     }
 
+    bool compares_frames() const override { return compares; }
     const std::vector<std::string>& tasks() const override { return model_.tasks(); }
     mtdn::Index parameter_count() const override { return model_.parameters().count(); }
     std::string device() const override { return backend_.describe(); }
@@ -40,18 +38,25 @@ public:
 
     mtdn::Segmentation segment(const mtdn::Images& frames, const mtdn::AnyPredictionFusion& fusion,
                                const mtdn::SegmentOptions& options) const override {
-        return mtdn::segment_with_uncertainty(model_, frames, fusion, options);
+        if constexpr (compares)
+            return mtdn::segment_with_uncertainty(model_, frames, fusion, options);
+        else
+            return mtdn::segment_with_uncertainty(model_, frames, options);
     }
 
-    std::map<std::string, mtdn::Array<float, 3>> change(const mtdn::Images& two_frames) const override {
+    std::map<std::string, mtdn::Array<float, 3>> change([[maybe_unused]] const mtdn::Images& two_frames) const override {
         std::map<std::string, mtdn::Array<float, 3>> answers;
-        mtdn::SequenceComparison<Model> comparison(model_, two_frames);
-        const mtdn::Pair pair{0, 1};
-        comparison.logits(std::span(&pair, 1), [&](mtdn::Index, mtdn::Index task, const float* logits) {
-            auto answer = mtdn::make_array<float>(comparison.size().height, comparison.size().width, 4);
-            std::copy_n(logits, answer.size(), answer.data());
-            answers.emplace(model_.tasks()[static_cast<std::size_t>(task)], std::move(answer));
-        });
+        if constexpr (compares) {
+            mtdn::SequenceComparison<Model> comparison(model_, two_frames);
+            const mtdn::Pair pair{0, 1};
+            comparison.logits(std::span(&pair, 1), [&](mtdn::Index, mtdn::Index task, const float* logits) {
+                auto answer = mtdn::make_array<float>(comparison.size().height, comparison.size().width, 4);
+                std::copy_n(logits, answer.size(), answer.data());
+                answers.emplace(model_.tasks()[static_cast<std::size_t>(task)], std::move(answer));
+            });
+        } else {
+            mtdn::fail<mtdn::OptionError>("a single-frame model sees no change; expected a Siamese one");
+        }
         return answers;
     }
 
@@ -117,8 +122,19 @@ private:
     Model model_;
 };
 
+/// The described kind of model on the backbone that `make(backend, description, random)` makes.
 template <class Backend, class Options, class Make>
-std::unique_ptr<Network> make_network_of(const mtdn::ModelDescription& description, const Options& options,
-                                         std::uint64_t seed, Make make) {
-    return std::make_unique<NetworkOf<Backend, Options, Make>>(description, options, seed, make);
+std::unique_ptr<Network> make_network_of(const mtdn::ModelDescription& d, const Options& options, std::uint64_t seed,
+                                         Make make) {
+    using Backbone = std::invoke_result_t<Make, Backend&, const mtdn::ModelDescription&, mtdn::Random&>;
+    using Siamese = mtdn::Siamese<Backbone, mtdn::AnyFeatureFusion<Backend>>;
+    using SingleFrame = mtdn::SingleFrame<Backbone>;
+    if (d.is_siamese())
+        return std::make_unique<NetworkOf<Siamese>>(options, seed, d.size, [&](Backend& backend, mtdn::Random& random) {
+            return Siamese{make(backend, d, random), mtdn::feature_fusion<Backend>(d.feature_fusion), d.tasks, random,
+                           {.widths = d.head_widths, .classes = d.classes}};
+        });
+    return std::make_unique<NetworkOf<SingleFrame>>(options, seed, d.size, [&](Backend& backend, mtdn::Random& random) {
+        return SingleFrame{make(backend, d, random), d.tasks, random};
+    });
 }

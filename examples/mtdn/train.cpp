@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -9,6 +10,7 @@
 
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/experiment/progress.hpp>
+#include <mtdn/experiment/recipe.hpp>
 
 namespace {
 
@@ -17,7 +19,7 @@ using mtdn::Index;
 using mtdn::Json;
 
 struct TrainCommand {
-    std::string data, out, init;
+    std::string data, out, recipe, init;
     bool resume = false;
     std::string batch_norm = "branch", kept_as = "single";
     std::vector<std::string> tasks;
@@ -36,6 +38,10 @@ struct TrainCommand {
     };
     std::vector<Kept> kept;
 
+    bool given(const std::string& name) const {
+        return std::any_of(kept.begin(), kept.end(), [&](const Kept& k) { return k.name == name && k.option->count() > 0; });
+    }
+
     template <class T>
     CLI::Option* keep(CLI::App& command, const std::string& name, T& value, const std::string& help) {
         auto* option = command.add_option("--" + name, value, help);
@@ -45,11 +51,29 @@ struct TrainCommand {
     }
 };
 
+void begin_with(TrainCommand& c, const mtdn::Recipe& recipe) {
+    c.model = recipe.model;
+    c.tasks = recipe.model.tasks;
+    c.options = recipe.options;
+}
+
 void add_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "data", c.data, "Folder of the dataset");
     command.add_option("--out", c.out, "Folder of the run")->required();
     command.add_flag("--resume", c.resume, "Goes on with the run in --out; options not given are as they were");
-    c.keep(command, "init", c.init, "Weights to begin from: a model's backbone");
+    std::vector<std::string> names;
+    std::string recipes = "A published recipe; options given beside it come first:";
+    for (const auto& recipe : mtdn::recipes()) {
+        names.push_back(recipe.name);
+        recipes += "\n  " + recipe.name + ": " + recipe.summary;
+    }
+    c.keep(command, "recipe", c.recipe, recipes)
+        ->check(CLI::IsMember(names))
+        ->trigger_on_parse()  // before other options are stored, so that these come first
+        ->each([&c](const std::string& name) { begin_with(c, mtdn::recipe(name)); });
+    c.keep(command, "init", c.init, "Begins with the backbone of these weights, or of the best of this run's folder");
+    c.keep(command, "model", c.model.model, "siamese: compares frames; single-frame: segments each by itself")
+        ->check(CLI::IsMember({"siamese", "single-frame"}));
     c.keep(command, "backbone", c.model.backbone, "Backbone")->check(CLI::IsMember({"unet", "residual"}));
     c.keep(command, "width", c.model.width, "Channels of the first level")->check(CLI::PositiveNumber);
     c.keep(command, "depth", c.model.depth, "Number of halvings")->check(CLI::Range(1, 10));
@@ -62,7 +86,8 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "epoch-pairs", c.options.epoch_pairs, "Pairs between two validations; 0: all that there are")
         ->check(CLI::NonNegativeNumber);
     c.keep(command, "minutes", c.minutes, "Stops after so many minutes; 0: when it is done")->check(CLI::NonNegativeNumber);
-    c.keep(command, "batch", c.options.batch, "Pairs a step")->check(CLI::PositiveNumber);
+    c.keep(command, "batch", c.options.batch, "Pairs a step; of a single-frame model frames, 4 unless given")
+        ->check(CLI::PositiveNumber);
     c.keep(command, "lr", c.options.rate, "Learning rate of the first epoch")->check(CLI::PositiveNumber);
     c.keep(command, "schedule", c.options.schedule, "Learning rate over the epochs")
         ->check(CLI::IsMember({"constant", "linear", "cosine", "step"}));
@@ -80,6 +105,8 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::IsMember({"branch", "stacked", "frozen"}));
     c.keep(command, "kept", c.kept_as, "What waits for the way back; bf16 takes less memory")
         ->check(CLI::IsMember({"single", "bf16"}));
+    c.keep(command, "frozen-epochs", c.options.frozen_epochs, "The first so many epochs leave the backbone as it is")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "no-augmentation", c.no_augmentation, "true: frames as they are");
     c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
     c.keep(command, "precision", common.machine.precision, precision_help)
@@ -118,8 +145,12 @@ void begin(const TrainCommand& c, const Common& common) {
 }
 
 void train(TrainCommand& c, Common& common) {
+    if (!c.model.is_siamese() && c.recipe.empty() && !c.given("batch")) c.options.batch = 4;  // as published
     if (c.resume) take_up(c, common);
     mtdn::require<mtdn::OptionError>(!c.data.empty(), "train: --data is required");
+    if (const auto& from = c.recipe.empty() ? std::string() : mtdn::recipe(c.recipe).init; !from.empty())
+        mtdn::require<mtdn::OptionError>(!c.init.empty(), "train: the recipe ", c.recipe, " begins from a run of ", from,
+                                         "; name it by --init");
     const auto data = mtdn::read_dataset(c.data, {.only_tasks = c.tasks});
     print_warnings(data.warnings());
     c.model.tasks = data.tasks();
@@ -134,7 +165,8 @@ void train(TrainCommand& c, Common& common) {
     c.options.kept = c.kept_as == "bf16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single;
     c.options.progress = mtdn::print_progress;
     auto network = make_network(c.model, common.machine, common.seed);
-    if (!c.init.empty() && !c.resume) print_warnings(network->load_backbone(c.init));
+    if (!c.init.empty() && !c.resume)
+        print_warnings(network->load_backbone(fs::is_directory(c.init) ? fs::path(c.init) / "best.safetensors" : fs::path(c.init)));
     std::cerr << c.model.backbone << ", " << network->parameter_count() << " parameters, " << network->device() << '\n';
     if (!c.resume) begin(c, common);
     c.run.folder = c.out;

@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 
 #include <mtdn/experiment/train.hpp>
+#include <mtdn/siamese/single_frame.hpp>
 
 using namespace mtdn;
 using namespace mtdn::testing;
@@ -139,6 +140,88 @@ TEST_CASE("parameters that are not trainable stay as they are") {
             CHECK((before[i].second.values == after[i].second.values));
     }
     CHECK(heads_changed);
+}
+
+TEST_CASE("while the backbone is frozen its parameters stay, then they learn") {
+    const auto backbone_of = [](const SmallModel& model) {
+        std::vector<double> values;
+        visit_parameters(model, [&](const std::string& name, const Parameter<Cpu>& p) {
+            if (!name.starts_with("backbone")) return;
+            const auto numbers = download(p.value);
+            values.insert(values.end(), numbers.begin(), numbers.end());
+        });
+        return values;
+    };
+    auto options = quick(2);
+    options.epoch_pairs = 10;
+    options.frozen_epochs = 1;
+    Cpu cpu;
+    auto model = small_model(cpu);
+    Trainer<SmallModel> trainer(model, small_film(), options);
+    const auto before = backbone_of(model), all = bits(model);
+    while (!trainer.step()) {}
+    CHECK((backbone_of(model) == before));
+    CHECK((bits(model) != all));  // the heads learned
+    visit_parameters(model, [](const std::string&, const Parameter<Cpu>& p) { CHECK(p.trainable); });
+    trainer.step();
+    CHECK((backbone_of(model) != before));
+    options.frozen_epochs = -1;
+    CHECK_THROWS_AS(Trainer<SmallModel>(model, small_film(), options), OptionError);
+}
+
+using SingleModel = SingleFrame<UNet<Cpu>>;
+
+SingleModel single_model(Cpu& cpu) {
+    Random random{7};
+    return {UNet<Cpu>{cpu, {.in_channels = 1, .width = 8, .depth = 2}, random}, small_film().tasks(), random};
+}
+
+TEST_CASE("a single-frame model learns from every frame once an epoch, the same bits on any number of threads") {
+    std::vector<double> first;
+    for (const int threads : {1, 3}) {
+        Cpu cpu({.threads = threads});
+        auto model = single_model(cpu);
+        auto options = quick(6);
+        options.batch = 3;
+        options.rate = 5e-3;
+        Index frames = 0, steps = 0;
+        options.progress = [&](const TrainProgress& p) {
+            frames = p.pairs_done;
+            steps = p.batches;
+        };
+        const auto result = train(model, small_film(), options);
+        const Index of_epoch = small_film().train().size() * 4;
+        CHECK(frames == 6 * of_epoch);
+        CHECK(steps == (of_epoch + 2) / 3);
+        CHECK(result.curve.back().loss < 0.75 * result.curve.front().loss);
+        if (first.empty()) first = bits(model);
+        CHECK((bits(model) == first));
+    }
+}
+
+TEST_CASE("a single-frame model is selected by the macro F1 of its masks, the mean over tasks and sequences") {
+    Cpu cpu;
+    auto model = single_model(cpu);
+    model.set_size(24);  // frames are scaled, masks are not
+    const auto validation = small_film().validation();
+    const auto selection = selection_score(model, validation);
+    double sum = 0;
+    for (const Sequence& sequence : validation) {
+        const auto result = segment_with_uncertainty(model, sequence.frames);
+        for (const auto& task : model.tasks()) {
+            const Masks& masks = result.masks.at(task);
+            REQUIRE(masks.shape() == sequence.masks.at(task).shape());
+            const auto counted = confusion(masks.data(), sequence.masks.at(task).data(), static_cast<Index>(masks.size()));
+            sum += macro_f1(counted, AbsentClass::zero);
+            const auto& bits_of = result.uncertainty.at(task);
+            CHECK(std::all_of(bits_of.data(), bits_of.data() + bits_of.size(), [](float b) { return b >= 0 && b <= 1; }));
+        }
+    }
+    CHECK(selection.mean == Approx(sum / static_cast<double>(2 * validation.size())));
+    CHECK((selection.tasks.at("A1") + selection.tasks.at("A2")) / 2 == Approx(selection.mean));
+    auto options = quick();
+    options.clique = 2;
+    CHECK_THROWS_WITH((Trainer<SingleModel>(model, small_film(), options)), Catch::Matchers::Contains("single-frame"));
 }
 
 TEST_CASE("what does not fit together is refused by name") {

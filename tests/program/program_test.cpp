@@ -189,3 +189,44 @@ TEST_CASE("a model begins from another's backbone") {
     CHECK(wrong.err.find(film().model) != std::string::npos);
     CHECK(!std::filesystem::exists(scratch / "wrong"));
 }
+
+TEST_CASE("the baseline: a recipe's network on single frames, scored, and a Siamese model that begins from its run") {
+    const Scratch scratch;
+    const auto baseline = (scratch / "baseline").string();
+    const std::string small = " --data " + film().data + " --width 8 --depth 2 --channels 1 --size 0 --epochs 2 --seed 5";
+    const auto trained = mtdn_run(scratch, "train --recipe unet-a2 --out " + baseline + small);
+    INFO(trained.err);
+    REQUIRE(trained.status == 0);
+    const auto options = parse_json(text_of(baseline + "/run.json"), "run.json")["options"];
+    CHECK(options["model"] == "single-frame");
+    CHECK(options["tasks"] == Json{"A2"});
+    CHECK(options["batch"] == 4);
+    CHECK(options["lr"] == 2.6174451e-5);
+    CHECK(options["width"] == 8);  // given beside the recipe
+
+    const auto model = baseline + "/best.safetensors";
+    const auto evaluated = mtdn_run(scratch, "evaluate --json --model " + model + " --data " + film().data);
+    REQUIRE(evaluated.status == 0);
+    const auto scores = parse_json(evaluated.out, "evaluate");
+    CHECK(scores.size() == 1);
+    CHECK(scores["single-frame"]["A2"]["total"].contains("macro_f1"));
+    CHECK(!scores["single-frame"].contains("A1"));
+    CHECK(mtdn_run(scratch, "segment --model " + model + " --data " + film().data + " --out " + (scratch / "masks").string())
+              .status == 0);
+    const auto data = read_dataset(film().data);
+    const auto& frames = data.test()[0].frame_names;
+    const auto folder = film().data + "/" + data.test()[0].name + "/frames/";
+    const auto change = mtdn_run(scratch, "change --model " + model + " " + folder + frames[0] + " " + folder + frames[1] +
+                                              " --out " + (scratch / "change").string());
+    CHECK(change.status != 0);
+    CHECK(change.err.find("sees no change") != std::string::npos);
+
+    const auto out = (scratch / "init2").string();
+    const auto alone = mtdn_run(scratch, "train --recipe mtdn-init2 --out " + out + small);
+    CHECK(alone.status != 0);
+    CHECK(alone.err.find("begins from a run of unet-a2") != std::string::npos);
+    const auto begun = mtdn_run(scratch, "train --recipe mtdn-init2 --frozen-epochs 1 --init " + baseline + " --out " + out + small);
+    INFO(begun.err);
+    REQUIRE(begun.status == 0);
+    CHECK(parse_json(text_of(out + "/run.json"), "run.json")["options"]["frozen-epochs"] == 1);
+}

@@ -23,6 +23,12 @@ inline std::uint8_t largest_logit(const float* logits) {
     return static_cast<std::uint8_t>(std::max_element(logits, logits + category_count) - logits);
 }
 
+/// Entropy of a yes that has probability p, bits: 0 where it is certain, 1 at one half.
+inline double binary_entropy(double p) {
+    const auto term = [](double x) { return x > 0 ? -x * std::log2(x) : 0.0; };
+    return term(p) + term(1 - p);
+}
+
 /// What one pair after the other says about one frame: the average of feature (1) and background (0) in each pixel.
 ///
 /// A pair counts as a vote, its arg-max category reduced to feature or background, or, if `soft`, as the probability
@@ -91,9 +97,7 @@ public:
     Image uncertainty() const {
         const double scale = 1 / (static_cast<double>(one) * static_cast<double>(counted()));
         return each_pixel<float>([scale](std::uint64_t sum) {
-            const double p = std::min(1.0, static_cast<double>(sum) * scale), q = 1 - p;
-            const auto term = [](double x) { return x > 0 ? -x * std::log2(x) : 0.0; };
-            return static_cast<float>(term(p) + term(q));
+            return static_cast<float>(binary_entropy(std::min(1.0, static_cast<double>(sum) * scale)));
         });
     }
 

@@ -217,7 +217,7 @@ public:
         std::uint64_t seed = 0;  ///< of the order
     };
 
-    FrameSampler(const std::vector<Index>& frame_counts, Options options)
+    [[gnu::cold]] FrameSampler(const std::vector<Index>& frame_counts, Options options)
         : options_(options), offsets_(detail::offsets_of(frame_counts)) {
         detail::check_batch("FrameSampler", options_.batch, items(), 0, 1);
     }
@@ -225,17 +225,21 @@ public:
     Index items() const { return offsets_.back(); }
     Index batches() const { return detail::divide_up(items(), options_.batch); }
 
-    Batch batch(Index epoch, Index index) const {
+    Batch batch(Index epoch, Index index) const { return detail::made(*this, epoch, index); }
+
+    /// The same into a batch, whose memory is used again.
+    void batch(Index epoch, Index index, Batch& result) const {
         detail::check_batch("FrameSampler", options_.batch, items(), index, batches());
         const Permutation order(items(), Random(options_.seed, "frames", static_cast<std::uint64_t>(epoch)));
-        Batch result;
+        result.frames.clear();
+        result.geometry.clear();
+        result.pairs.clear();
         result.first_frame = index * options_.batch;
         for (Index i = result.first_frame; i < std::min(items(), result.first_frame + options_.batch); ++i) {
             const Index item = order(i), sequence = detail::sequence_of(offsets_, item);
             result.frames.push_back({sequence, item - offsets_[static_cast<std::size_t>(sequence)]});
             result.geometry.push_back(i);
         }
-        return result;
     }
 
 private:

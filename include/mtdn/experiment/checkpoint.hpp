@@ -21,7 +21,7 @@ inline Json fixed_options(const TrainOptions& o) {
             {"clique", o.clique}, {"rate", o.rate}, {"schedule", o.schedule}, {"warm_up", o.warm_up},
             {"optimizer", o.optimizer},
             {"weight_decay", o.weight_decay}, {"momentum", o.momentum},
-            {"decay_norms_and_biases", o.decay_norms_and_biases}, {"clip", o.clip}, {"loss", o.loss.name},
+            {"decay_norms_and_biases", o.decay_norms_and_biases}, {"frozen_epochs", o.frozen_epochs}, {"clip", o.clip}, {"loss", o.loss.name},
             {"gamma", o.loss.gamma}, {"beta", o.loss.beta}, {"reduction", static_cast<int>(o.loss.reduction)},
             {"smoothing", o.loss.smoothing}, {"task_weights", o.task_weights},
             {"batch_norm", static_cast<int>(o.batch_norm)}, {"kept", static_cast<int>(o.kept)}, {"patience", o.patience}, {"size", o.size},

@@ -12,7 +12,6 @@
 #include <mtdn/autograd/pass.hpp>
 #include <mtdn/autograd/resizing.hpp>
 #include <mtdn/change/pairs.hpp>
-#include <mtdn/data/resize.hpp>
 #include <mtdn/experiment/network_input.hpp>
 #include <mtdn/siamese/split.hpp>
 
@@ -33,7 +32,7 @@ public:
     /// @param pairs about how many will be asked; from four a frame on, heads' first convolutions are run once a frame
     ///              and slot, and what they give is kept instead of features if it fits for all frames
     [[gnu::cold]] SequenceComparison(const Model& model, const Images& frames, std::size_t memory = 0, Index pairs = 0)
-        : model_(model), own_size_{extent(frames, 1), extent(frames, 2)}, frames_(scaled(model, frames)) {
+        : model_(model), own_size_{extent(frames, 1), extent(frames, 2)}, frames_(at_model_size(model, frames)) {
         const Shape shape = shape_of(frames_);
         const auto pixels = static_cast<std::size_t>(shape.height * shape.width) * sizeof(typename B::Scalar);
         const std::size_t bytes = pixels * static_cast<std::size_t>(model.backbone().feature_channels());
@@ -86,11 +85,6 @@ private:
         Index frame = -1;
         Index used = 0;
     };
-
-    static Images scaled(const Model& model, const Images& frames) {
-        if (model.size() == 0) return frames;
-        return resize_frames(frames, fitted({extent(frames, 1), extent(frames, 2)}, model.size()));
-    }
 
     // What the system can give without swapping, bytes.
     [[gnu::cold]] static std::size_t free_memory() {

@@ -24,8 +24,21 @@ ScoreTable evaluate(const Model& model, const SequenceView& sequences, const Fus
     return table;
 }
 
+/// Scores of a single-frame model's segmentation of labelled sequences.
+///
+/// @throws ShapeError if frames are too small; DataError if a sequence has none of the model's tasks
+template <class Backbone>
+ScoreTable evaluate(const SingleFrame<Backbone>& model, const SequenceView& sequences,
+                    const SegmentOptions& options = {}, AbsentClass absent = AbsentClass::zero) {
+    ScoreTable table(absent);
+    for (const Sequence& sequence : sequences)
+        table.add(sequence.name, score(segment(model, sequence.frames, options), sequence.masks));
+    return table;
+}
+
 /// The score by which training selects: over all ordered pairs and self-pairs of the sequences, the mean over tasks and
-/// sequences of the macro F1 over the 4 categories, from each sequence's summed 4×4 matrix.
+/// sequences of the macro F1 over the 4 categories, from each sequence's summed 4×4 matrix. A single-frame model's: the
+/// same mean of the macro F1 over background and feature, from each sequence's summed 2×2 matrix.
 struct SelectionScore {
     std::map<std::string, double> tasks;  ///< mean over sequences
     double mean = 0;                      ///< mean over tasks and sequences
@@ -71,6 +84,27 @@ SelectionScore selection_score(const Model& model, const SequenceView& sequences
     for (std::size_t task = 0; task < counted.size(); ++task)
         if (counted[task] > 0) result.tasks[model.tasks()[task]] /= static_cast<double>(counted[task]);
     result.mean = sum / static_cast<double>(terms);
+    return result;
+}
+
+/// @overload
+template <class Backbone>
+SelectionScore selection_score(const SingleFrame<Backbone>& model, const SequenceView& sequences) {
+    SelectionScore result;
+    std::map<std::string, Index> counted;
+    Index terms = 0;
+    for (const Sequence& sequence : sequences) {
+        for (const auto& [task, of_task] : score(segment(model, sequence.frames), sequence.masks).tasks) {
+            const double f1 = macro_f1(of_task.total(), AbsentClass::zero);
+            result.tasks[task] += f1;
+            ++counted[task];
+            result.mean += f1;
+            ++terms;
+        }
+    }
+    require<DataError>(terms > 0, "selection_score: no sequence has a mask of any of the model's tasks");
+    for (auto& [task, sum] : result.tasks) sum /= static_cast<double>(counted[task]);
+    result.mean /= static_cast<double>(terms);
     return result;
 }
 

@@ -5,6 +5,7 @@
 
 #include <mtdn/autograd/parameter.hpp>
 #include <mtdn/core/arrays.hpp>
+#include <mtdn/data/resize.hpp>
 
 namespace mtdn {
 
@@ -15,6 +16,13 @@ Index input_channels(const Backbone& backbone, Index of_frames) {
         return backbone.in_channels();
     else
         return of_frames;
+}
+
+/// Frames at the size that a model was trained at: the longer side scaled to `model.size()`, unless that is 0.
+template <class Model>
+Images at_model_size(const Model& model, const Images& frames) {
+    if (model.size() == 0) return frames;
+    return resize_frames(frames, fitted({extent(frames, 1), extent(frames, 2)}, model.size()));
 }
 
 /// Some frames as a network takes them: (x − ½)/½, a grey frame copied to as many channels as wanted.

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <mtdn/change/fusion.hpp>
 #include <mtdn/experiment/comparison.hpp>
 #include <mtdn/experiment/segment_options.hpp>
+#include <mtdn/siamese/single_frame.hpp>
 
 namespace mtdn {
 
@@ -79,6 +82,51 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
     }
     result.passes = comparison.passes();
     return result;
+}
+
+/// Segments every frame by itself, with the uncertainty of every pixel: the entropy of its probability.
+///
+/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
+/// @throws ShapeError if the frames are too small for the backbone
+template <class Backbone>
+Segmentation segment_with_uncertainty(const SingleFrame<Backbone>& model, const Images& frames,
+                                      const SegmentOptions& options = {}) {
+    using B = typename SingleFrame<Backbone>::Backend;
+    const Index count = extent(frames, 0), height = extent(frames, 1), width = extent(frames, 2);
+    const Images inputs = at_model_size(model, frames);
+    Segmentation result;
+    for (const auto& task : model.tasks()) {
+        result.masks[task] = make_array<std::uint8_t>(count, height, width);
+        result.uncertainty[task] = make_array<float>(count, height, width);
+    }
+    const Index channels = input_channels(model.backbone(), extent(frames, 3));
+    for (Index i = 0; i < count; ++i) {
+        Pass<B> pass(model.backend());
+        const auto input = network_input(model.backend(), inputs, std::span(&i, 1), channels);
+        const auto logits = model.segment(pass.input(input), pass);
+        for (std::size_t task = 0; task < logits.size(); ++task) {
+            const auto values = download(value_of(resize(logits[task], height, width, Interpolation::bilinear)));
+            std::uint8_t* mask = frame_data(result.masks[model.tasks()[task]], i);
+            float* uncertainty = frame_data(result.uncertainty[model.tasks()[task]], i);
+            for (Index pixel = 0; pixel < height * width; ++pixel) {
+                const double margin = static_cast<double>(values[2 * pixel + 1]) - static_cast<double>(values[2 * pixel]);
+                mask[pixel] = margin > 0;
+                uncertainty[pixel] = static_cast<float>(binary_entropy(1 / (1 + std::exp(-margin))));
+            }
+        }
+        if (options.progress) options.progress(i + 1, count);
+    }
+    result.passes = count;
+    return result;
+}
+
+/// Segments every frame by itself.
+///
+/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
+/// @throws ShapeError if the frames are too small for the backbone
+template <class Backbone>
+TaskMasks segment(const SingleFrame<Backbone>& model, const Images& frames, const SegmentOptions& options = {}) {
+    return segment_with_uncertainty(model, frames, options).masks;
 }
 
 /// Segments a sequence by change detection.

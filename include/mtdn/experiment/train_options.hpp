@@ -48,7 +48,7 @@ struct EpochRecord {
 struct TrainOptions {
     Index epochs = 500;             ///< at most
     Index epoch_pairs = 0;          ///< an epoch is so many pairs, rounded up to whole batches; 0: all that there are
-    Index batch = 16;               ///< pairs a step
+    Index batch = 16;               ///< pairs a step; frames, where a single-frame model is trained
     std::string pairs = "ordered_self";  ///< pair policy: unordered, unordered_self, ordered, ordered_self
     Index clique = 0;               ///< K > 0: cliques of K frames instead of random pairs; batch is a multiple of K²
     double rate = 9.5519814e-4;     ///< learning rate of the first epoch
@@ -58,6 +58,7 @@ struct TrainOptions {
     double weight_decay = 0.01;     ///< AdamW's is decoupled
     double momentum = 0.9;          ///< of sgd
     bool decay_norms_and_biases = true;  ///< false: weight decay on convolution weights alone
+    Index frozen_epochs = 0;        ///< the first so many epochs leave the backbone's parameters as they are
     double clip = 0;                ///< largest norm of the gradient; 0: any
     LossOptions loss = LossOptions();  ///< of every task (written so, or g++ 12 warns at a user's call)
     std::map<std::string, double> task_weights{};  ///< of the tasks' losses; 1 where none is given

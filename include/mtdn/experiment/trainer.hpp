@@ -10,12 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include <mtdn/change/counts.hpp>
-#include <mtdn/data/batch.hpp>
 #include <mtdn/data/resize.hpp>
-#include <mtdn/data/sampler.hpp>
-#include <mtdn/experiment/evaluate.hpp>
-#include <mtdn/experiment/train_options.hpp>
+#include <mtdn/experiment/objective.hpp>
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/nn/state.hpp>
 #include <mtdn/optim/adamw.hpp>
@@ -37,7 +33,7 @@ struct TrainingPosition {
     std::vector<EpochRecord> curve;
 };
 
-/// Trains a Siamese model, a step at a time.
+/// Trains a model, a step at a time: a Siamese one on pairs, a single-frame one on frames (`Objective`).
 ///
 /// Every step is a function of (options, data, position, weights, optimizer state): a run that is stopped anywhere and
 /// taken up again from these ends with the same bits.
@@ -51,7 +47,7 @@ public:
     [[gnu::cold]] Trainer(Model& model, const Dataset& data, TrainOptions options)
         : model_(model), options_(std::move(options)),
           training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
-          sequences_(training_.train()), sampler_(make_sampler(sequences_.frame_counts(), options_)),
+          sequences_(training_.train()), sampler_(Objective<Model>::sampler(sequences_.frame_counts(), options_)),
           schedule_(make_schedule(options_.schedule, options_.epochs, options_.warm_up)),
           optimizer_(make_optimizer(options_)), tape_(model.backend(), options_.kept) {
         require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
@@ -59,9 +55,11 @@ public:
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
         require<DataError>(!sequences_.empty(), "Trainer: the dataset has no training sequence");
         if (options_.size > 0) model_.set_size(options_.size);
+        require<OptionError>(options_.frozen_epochs >= 0, "Trainer: frozen_epochs must not be negative, got ", options_.frozen_epochs);
         parameters_ = detail::parameters_of<B>(model_);
         detail::add_gradients(model_.parameters(), parameters_);
-        make_groups();
+        groups_ = make_groups(true);
+        if (options_.frozen_epochs > 0) groups_without_backbone_ = make_groups(false);
         make_losses();
     }
 
@@ -98,7 +96,7 @@ public:
         const auto begin = std::chrono::steady_clock::now();
         sampler_.batch(position_.epoch, position_.batch, batch_);
         const double loss = learn(batch_);
-        const auto pairs = static_cast<Index>(batch_.pairs.size());
+        const Index pairs = Objective<Model>::items(data_);
         position_.loss_sum += loss * static_cast<double>(pairs);
         position_.loss_pairs += pairs;
         pairs_done_ += pairs;
@@ -134,13 +132,6 @@ public:
     double current_rate() const { return options_.rate * schedule_(position_.epoch); }
 
 private:
-    [[gnu::cold]] static AnyBatchSampler make_sampler(const std::vector<Index>& counts, const TrainOptions& options) {
-        const AnyPairPolicy policy = pair_policy(options.pairs);
-        if (options.clique > 0)
-            return CliqueSampler(counts, policy, {.clique = options.clique, .batch = options.batch, .seed = options.seed});
-        return PairSampler(counts, policy, {.batch = options.batch, .seed = options.seed});
-    }
-
     [[gnu::cold]] static AnyOptimizer<B> make_optimizer(const TrainOptions& options) {
         if (options.optimizer == "sgd")
             return Sgd<B>({.momentum = options.momentum, .decay = options.weight_decay});
@@ -149,35 +140,54 @@ private:
         return AdamW<B>({.decay = options.weight_decay});
     }
 
+    static bool in_backbone(const std::string& path) { return path.starts_with("backbone."); }
+
     // Runs of neighbouring parameters that are treated alike.
-    [[gnu::cold]] void make_groups() {
+    [[gnu::cold]] std::vector<ParameterGroup> make_groups(bool with_backbone) const {
+        std::vector<ParameterGroup> groups;
         for (const auto& entry : model_.parameters().entries) {
-            if (!entry.trainable) continue;
+            if (!entry.trainable || (!with_backbone && in_backbone(entry.name))) continue;
             const bool decays = options_.decay_norms_and_biases || entry.kind != ParameterKind::vector;
             const Index size = (entry.size + 15) / 16 * 16;
-            if (!groups_.empty() && groups_.back().offset + groups_.back().count == entry.offset &&
-                groups_.back().decay_factor == (decays ? 1.0 : 0.0))
-                groups_.back().count += size;
+            if (!groups.empty() && groups.back().offset + groups.back().count == entry.offset &&
+                groups.back().decay_factor == (decays ? 1.0 : 0.0))
+                groups.back().count += size;
             else
-                groups_.push_back({entry.offset, size, 1.0, decays ? 1.0 : 0.0});
+                groups.push_back({entry.offset, size, 1.0, decays ? 1.0 : 0.0});
         }
-        require<OptionError>(!groups_.empty(), "Trainer: no parameter is trainable");
+        require<OptionError>(!groups.empty(), "Trainer: no parameter is trainable",
+                             with_backbone ? "" : " while the backbone is frozen");
+        return groups;
     }
 
+    // The backbone's parameters learn nothing as long as it lives.
+    class FrozenBackbone {
+    public:
+        explicit FrozenBackbone(std::vector<detail::NamedParameter<B>>& parameters) {
+            for (auto& [path, parameter] : parameters)
+                if (in_backbone(path) && std::exchange(parameter->trainable, false)) frozen_.push_back(parameter);
+        }
+        FrozenBackbone(const FrozenBackbone&) = delete;
+        ~FrozenBackbone() {
+            for (auto* parameter : frozen_) parameter->trainable = true;
+        }
+
+    private:
+        std::vector<Parameter<B>*> frozen_;
+    };
+
     void make_losses() {
-        const AnyPairPolicy policy = pair_policy(options_.pairs);
         for (const auto& [task, weight] : options_.task_weights)
             require<OptionError>(std::count(model_.tasks().begin(), model_.tasks().end(), task) > 0,
                                  "Trainer: a loss weight for \"", task, "\", which is no task of the model");
         for (const auto& task : model_.tasks()) {
-            ClassCounts<4> counts;
+            ClassCounts<Objective<Model>::classes> counts;
             bool labelled = false;
             for (const Sequence& sequence : sequences_) {
                 const auto found = sequence.masks.find(task);
                 if (found == sequence.masks.end()) continue;
                 labelled = true;
-                const auto of_sequence = class_counts(policy, found->second);
-                for (std::size_t c = 0; c < 4; ++c) counts[c] += of_sequence[c];
+                counts += Objective<Model>::counts(options_, found->second);
             }
             require<DataError>(labelled, "Trainer: no training sequence has masks of task \"", task, "\"");
             std::vector<double> weights;
@@ -206,16 +216,17 @@ private:
         all_.resize(static_cast<std::size_t>(shape.frames));
         std::iota(all_.begin(), all_.end(), Index{0});
 
+        std::optional<FrozenBackbone> frozen_backbone;
+        const bool freezes = position_.epoch < options_.frozen_epochs;
+        if (freezes) frozen_backbone.emplace(parameters_);
         tape_.clear();
         backend.fill(model_.parameters().gradients, 0);
         const bool frozen = options_.batch_norm == BatchNormPolicy::frozen;
         Pass<B> pass(tape_, frozen ? Statistics::running : Statistics::batch);
-        const bool branches = options_.clique == 0 && options_.batch_norm == BatchNormPolicy::branch;
-        pass.set_groups(branches ? 2 : 1);
+        pass.set_groups(Objective<Model>::groups(options_));
         const Index channels = input_channels(model_.backbone(), shape.channels);
         const auto frames = network_input<B>(backend, data_.frames, all_, channels, input_);
-        const auto maps = model_.features(pass.input(frames), pass);
-        const auto logits = model_.compare(maps, data_.pairs, pass);
+        const auto logits = Objective<Model>::logits(model_, pass.input(frames), data_, pass);
         Variable<B> loss;
         for (std::size_t task = 0; task < logits.size(); ++task) {
             const auto term = scale(losses_[task](logits[task], labels(task, shape)), loss_weights_[task]);
@@ -226,7 +237,8 @@ private:
                        ", batch ", position_.batch, "; lower the rate, or clip the gradient");
         tape_.backward(loss);
         if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);
-        optimizer_.step(model_.parameters().values, model_.parameters().gradients, groups_, current_rate());
+        optimizer_.step(model_.parameters().values, model_.parameters().gradients,
+                        freezes ? groups_without_backbone_ : groups_, current_rate());
         for (const auto& [path, parameter] : parameters_) ++parameter->version;
         pass.commit();
         return value;
@@ -235,14 +247,10 @@ private:
     // The batch's labels of one task, from the masks of its frames.
     Tensor<B, std::uint8_t> labels(std::size_t task, const Shape& frames) {
         const Masks& masks = data_.masks.at(model_.tasks()[task]);
-        const Index pixels = frames.height * frames.width;
-        const auto count = static_cast<Index>(data_.pairs.size());
+        const Index pixels = frames.height * frames.width, count = Objective<Model>::items(data_);
         labels_.resize(static_cast<std::size_t>(count * pixels));
-        threads().run(count, [&](Index i) {
-            const Pair pair = data_.pairs[static_cast<std::size_t>(i)];
-            change_labels(frame_data(masks, pair.query), frame_data(masks, pair.partner), labels_.data() + i * pixels,
-                          pixels);
-        });
+        threads().run(count,
+                      [&](Index i) { Objective<Model>::label(data_, masks, i, labels_.data() + i * pixels); });
         Tensor<B, std::uint8_t> tensor(model_.backend(), {count, frames.height, frames.width, 1});
         upload(std::span<const std::uint8_t>(labels_), tensor);
         return tensor;
@@ -298,7 +306,7 @@ private:
     AnyOptimizer<B> optimizer_;
     Tape<B> tape_;
     std::vector<detail::NamedParameter<B>> parameters_;
-    std::vector<ParameterGroup> groups_;
+    std::vector<ParameterGroup> groups_, groups_without_backbone_;
     std::vector<AnyLoss<B>> losses_;
     std::vector<double> loss_weights_;
     std::optional<ThreadPool> own_threads_;
