@@ -6,6 +6,7 @@
 #include <mtdn/data/read_predictions.hpp>
 #include <mtdn/data/write_dataset.hpp>
 #include <mtdn/experiment/checkpoint.hpp>
+#include <mtdn/experiment/recipe.hpp>
 #include <mtdn/experiment/weights.hpp>
 #include <mtdn/io/csv.hpp>
 #include <mtdn/io/image.hpp>
