@@ -14,17 +14,13 @@
 
 #include <mtdn/metric/score.hpp>
 
+#include "masks.hpp"
+
 /// Masks and what made them.
 struct LabelledMasks {
     std::string label;
     mtdn::TaskMasks masks;
 };
-
-inline mtdn::Mask mask_of(const mtdn::Masks& masks, mtdn::Index frame) {
-    auto mask = mtdn::make_array<std::uint8_t>(mtdn::extent(masks, 1), mtdn::extent(masks, 2));
-    std::copy_n(mtdn::frame_data(masks, frame), mask.size(), mask.data());
-    return mask;
-}
 
 /// Writes `<sequence>.png` (frame, truth, each prediction, early to late), `<sequence>_<task>_confusion.png` and
 /// `<sequence>_f1.png` (feature F1 of every frame, a panel a task, a line a prediction).
@@ -57,7 +53,7 @@ inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequ
             if (found == masks.end()) continue;
             wrong.push_back({label, {}});
             for (const mtdn::Index i : frames)
-                wrong.back().pictures.push_back(mtdn::confusion_map(mask_of(truth, i), mask_of(found->second, i)));
+                wrong.back().pictures.push_back(mtdn::confusion_map(plane(truth, i), plane(found->second, i)));
             const auto scores = mtdn::score({{task, found->second}}, {{task, truth}}).tasks.at(task).frames;
             mtdn::PlotLine line{label, sequence.seconds, {}, {}, {}, false};
             for (const auto& frame : scores) line.y.push_back(mtdn::f1(frame));

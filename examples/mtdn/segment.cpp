@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli.hpp"
+#include "masks.hpp"
 #include "network.hpp"
 
 #include <mtdn/data/read_dataset.hpp>
@@ -24,24 +25,9 @@ struct SegmentCommand {
     double memory_mib = 0;
 };
 
-template <class T>
-mtdn::Array<T, 2> plane(const mtdn::Array<T, 3>& stack, Index i) {
-    auto result = mtdn::make_array<T>(mtdn::extent(stack, 1), mtdn::extent(stack, 2));
-    std::copy_n(mtdn::frame_data(stack, i), result.size(), result.data());
-    return result;
-}
-
-std::string picture_name(const std::string& frame_name) { return fs::path(frame_name).stem().string() + ".png"; }
-
 void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, const mtdn::Segmentation& result,
                     mtdn::MaskPolarity polarity) {
-    const fs::path folder = fs::path(c.out) / sequence.name;
-    for (const auto& [task, masks] : result.masks) {
-        fs::create_directories(folder / task);
-        for (Index i = 0; i < sequence.size(); ++i)
-            mtdn::write_mask(folder / task / picture_name(sequence.frame_names[static_cast<std::size_t>(i)]),
-                             plane(masks, i), polarity);
-    }
+    write_masks(c.out, sequence, result.masks, polarity);
     if (c.uncertainty) {
         for (const auto& [task, bits] : result.uncertainty) {
             const fs::path place = fs::path(c.out) / "uncertainty" / sequence.name / task;

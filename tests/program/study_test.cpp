@@ -1,0 +1,54 @@
+#include "program/program.hpp"
+
+#include <mtdn/experiment/recipe.hpp>
+
+using namespace mtdn;
+using namespace mtdn::testing;
+
+TEST_CASE("the published figures are the paper's") {
+    CHECK(recipes().size() == 7);
+    CHECK(recipe("unet-a1").options.rate == 4.1342193e-5);
+    CHECK(recipe("mtdn-init2").init == "unet-a2");
+    CHECK_THROWS_WITH(recipe("unet-a3"), Catch::Matchers::Contains("unet-a3") && Catch::Matchers::Contains("mtdn-single-a2"));
+}
+
+TEST_CASE("reproduce trains what is asked, then, resumed, the rest, and reports every table and figure") {
+    const Scratch scratch;
+    const auto out = (scratch / "study").string(), command = "reproduce --scale quick --out " + out;
+    const auto first = mtdn_run(scratch, command + " --models unet-a1,unet-a2");
+    INFO(first.err);
+    REQUIRE(first.status == 0);
+    const auto weights = text_of(out + "/runs/unet-a2/best.safetensors");
+
+    const auto again = mtdn_run(scratch, command);
+    CHECK(again.status != 0);
+    CHECK(again.err.find("holds a study already") != std::string::npos);
+    const auto other = mtdn_run(scratch, command + " --resume --epochs 3");
+    CHECK(other.status != 0);
+    CHECK(other.err.find("begun with epochs") != std::string::npos);
+    CHECK(mtdn_run(scratch, "reproduce --out x").err.find("--data") != std::string::npos);
+
+    const auto whole = mtdn_run(scratch, command + " --resume");
+    INFO(whole.err);
+    REQUIRE(whole.status == 0);
+    CHECK(text_of(out + "/runs/unet-a2/best.safetensors") == weights);
+    const auto page = text_of(out + "/report.html"), markdown = text_of(out + "/report.md");
+    for (int table = 1; table <= 6; ++table) CHECK(page.find("Table " + std::to_string(table) + ":") != std::string::npos);
+    for (const auto& recipe : recipes()) CHECK(page.find(recipe.name) != std::string::npos);
+    CHECK(page.find("Best overall: ") != std::string::npos);
+    CHECK(page.find("– ") == std::string::npos);  // no cell is empty
+    // Every picture is there, and in the page.
+    std::size_t links = 0, embedded = 0;
+    for (auto at = markdown.find("]("); at != std::string::npos; at = markdown.find("](", at + 1), ++links) {
+        const auto link = markdown.substr(at + 2, markdown.find(')', at) - at - 2);
+        CHECK(std::filesystem::file_size(out + "/" + link) > 100);
+    }
+    for (auto at = page.find("data:image/png"); at != std::string::npos; at = page.find("data:image/png", at + 1)) ++embedded;
+    CHECK(links == 2 * 3 * 4 + 1);  // two splits, three figures of four pictures, the learning curves
+    CHECK(embedded == links);
+
+    const auto scores = parse_json(text_of(out + "/scores.json"), "scores.json");
+    CHECK(scores.size() == 7);
+    CHECK(scores["mtdn-init2"]["ensemble"]["test"]["A2"]["total"]["macro_f1"].get<double>() > 0.5);
+    CHECK(scores["unet-a1"].size() == 1);
+}
