@@ -288,6 +288,7 @@ void table_of_data(mtdn::Report& report, const Study& study) {
                         std::to_string(frames), std::to_string(pairs)});
     }
     report.table("Table 1: frames, and pairs of two different ones in either order counted once", std::move(rows));
+    if (study.data_folder.empty()) return;
     report.text("Published: 126 frames and 2986 pairs to train on (the table prints 231, which are all frames, and 2968), 64 and "
                 "1188 for validation, 41 and 442 for the test.");
 }
