@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <mtdn/change/fusion.hpp>
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/data/sequence.hpp>
+#include <mtdn/experiment/live.hpp>
 #include <mtdn/experiment/model_description.hpp>
 #include <mtdn/experiment/segment_options.hpp>
 #include <mtdn/experiment/train_options.hpp>
@@ -21,6 +23,14 @@ struct RunOptions {
     std::filesystem::path folder;     ///< best.safetensors, last.safetensors, checkpoint.safetensors, curve.csv, curve.jsonl
     bool resume = false;              ///< go on from the checkpoint
     double checkpoint_seconds = 120;  ///< a checkpoint at least so often; one at the end of every epoch anyway
+};
+
+/// A film that is being segmented a frame at a time; see `mtdn::LiveSegmenter`.
+class LiveFilm {
+public:
+    virtual ~LiveFilm() = default;
+    virtual std::optional<mtdn::LiveMasks> push(const mtdn::Image& frame) = 0;
+    virtual std::optional<mtdn::LiveMasks> finish() = 0;
 };
 
 /// A model of any kind and backbone on any backend: what the commands need of it.
@@ -43,6 +53,8 @@ public:
     /// The fusion is not looked at where frames are not compared.
     virtual mtdn::Segmentation segment(const mtdn::Images& frames, const mtdn::AnyPredictionFusion& fusion,
                                        const mtdn::SegmentOptions& options) const = 0;
+    /// Segments while the film is being taken; valid as long as the network.
+    virtual std::unique_ptr<LiveFilm> live(mtdn::LiveFusion fusion) const = 0;
     /// Logits of one pair by task, (height, width, 4).
     ///
     /// @throws OptionError if it does not compare frames

@@ -44,6 +44,19 @@ public:
             return mtdn::segment_with_uncertainty(model_, frames, options);
     }
 
+    std::unique_ptr<LiveFilm> live([[maybe_unused]] mtdn::LiveFusion fusion) const override {
+        struct Film final : LiveFilm {
+            explicit Film(mtdn::LiveSegmenter<Model> begun) : segmenter(std::move(begun)) {}
+            std::optional<mtdn::LiveMasks> push(const mtdn::Image& frame) override { return segmenter.push(frame); }
+            std::optional<mtdn::LiveMasks> finish() override { return segmenter.finish(); }
+            mtdn::LiveSegmenter<Model> segmenter;
+        };
+        if constexpr (compares)
+            return std::make_unique<Film>(mtdn::LiveSegmenter<Model>(model_, fusion));
+        else
+            return std::make_unique<Film>(mtdn::LiveSegmenter<Model>(model_));
+    }
+
     std::map<std::string, mtdn::Array<float, 3>> change([[maybe_unused]] const mtdn::Images& two_frames) const override {
         std::map<std::string, mtdn::Array<float, 3>> answers;
         if constexpr (compares) {

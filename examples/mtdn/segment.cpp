@@ -5,6 +5,7 @@
 #include "cli.hpp"
 #include "masks.hpp"
 #include "network.hpp"
+#include "watch.hpp"
 
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/io/image.hpp>
@@ -17,12 +18,12 @@ namespace fs = std::filesystem;
 using mtdn::Index;
 
 struct SegmentCommand {
-    std::string model, data, frames, out, split;
+    std::string model, data, frames, watch, out, split;
     std::string fusion = "backward";
     mtdn::EnsembleOptions ensemble;
     std::vector<int> polarity;
     bool overlays = false, uncertainty = false;
-    double memory_mib = 0;
+    double memory_mib = 0, idle_seconds = 30;
 };
 
 void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, const mtdn::Segmentation& result,
@@ -45,9 +46,22 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
     }
 }
 
+void segment_live(const SegmentCommand& c, const Common& common, const Network& network) {
+    mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --watch writes masks alone");
+    WatchOptions options{.folder = c.watch, .out = c.out, .fusion = c.fusion, .idle_seconds = c.idle_seconds};
+    if (const auto given = polarity_of(c.polarity)) options.polarity = *given;
+    const auto json = watch(options, network);
+    if (common.json) return print_json(json);
+    std::cout << json["out"].get<std::string>() << ": " << json["frames"] << " frames, " << json["latency_ms"]["median"]
+              << " ms from a frame to its masks (median; 95 %: " << json["latency_ms"]["p95"] << "), "
+              << json["frames_per_second"] << " frames/s\n";
+}
+
 void segment(const SegmentCommand& c, const Common& common) {
-    mtdn::require<mtdn::OptionError>(c.data.empty() != c.frames.empty(), "segment: give either --data or --frames");
+    mtdn::require<mtdn::OptionError>(!c.data.empty() + !c.frames.empty() + !c.watch.empty() == 1,
+                                     "segment: give one of --data, --frames and --watch");
     const auto network = open_network(c.model, common.machine);
+    if (!c.watch.empty()) return segment_live(c, common, *network);
     const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
@@ -99,6 +113,10 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_option("--model", c->model, "Weights (.safetensors)")->required();
     command->add_option("--data", c->data, "Folder of a dataset");
     command->add_option("--frames", c->frames, "Folder of frames, or a TIFF file of several pages");
+    command->add_option("--watch", c->watch, "Folder into which frames are being written: segments each as it comes, with "
+                                             "--fusion forward or consecutive, until none comes any more");
+    command->add_option("--idle", c->idle_seconds, "Seconds without a frame after which --watch ends")
+        ->check(CLI::PositiveNumber)->capture_default_str();
     command->add_option("--split", c->split, "Only this split of the dataset")->check(CLI::IsMember({"train", "validation", "test"}));
     command->add_option("--fusion", c->fusion, "Frames that each frame is compared with")
         ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))->capture_default_str();

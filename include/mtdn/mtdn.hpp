@@ -20,7 +20,7 @@
 #include <mtdn/core/communicator.hpp>
 #include <mtdn/data/synthetic.hpp>
 #include <mtdn/experiment/evaluate.hpp>
-#include <mtdn/experiment/segment.hpp>
+#include <mtdn/experiment/live.hpp>
 #include <mtdn/experiment/train.hpp>
 #include <mtdn/loss/weighted_sum.hpp>
 #include <mtdn/metric/boundary.hpp>

@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 
 #include <mtdn/change/fuse.hpp>
+#include <mtdn/experiment/live.hpp>
 
 using namespace mtdn;
 using namespace mtdn::testing;
@@ -104,4 +105,39 @@ TEST_CASE("the selection score is the mean over tasks and sequences of the categ
         }
     }
     CHECK(selection_score(model, validation).mean == Approx(sum / static_cast<double>(terms)).epsilon(1e-12));
+}
+
+TEST_CASE("a film that comes a frame at a time is segmented as it is afterwards, to the bit") {
+    Cpu cpu;
+    auto model = small_model(cpu);
+    const Index count = sequence().size();
+    for (const Index size : {0, 24})
+        for (const std::string name : {"forward", "consecutive"}) {
+            model.set_size(size);
+            const auto whole = segment(model, sequence().frames, prediction_fusion(name));
+            LiveSegmenter live(model, live_fusion(name));
+            CHECK(!live.finish());
+            for (int film = 0; film < 2; ++film) {  // the second begins where the first was finished
+                Index frames = 0;
+                const auto check = [&](const std::optional<LiveMasks>& masks) {
+                    if (!masks) return;
+                    CHECK(masks->frame == frames++);
+                    for (const auto& [task, mask] : masks->masks)
+                        CHECK(std::equal(mask.data(), mask.data() + mask.size(), frame_data(whole.at(task), masks->frame)));
+                };
+                for (Index i = 0; i < count; ++i) {
+                    auto frame = make_array<float>(sequence().height(), sequence().width());
+                    std::copy_n(frame_data(sequence().frames, i), frame.size(), frame.data());
+                    check(live.push(frame));
+                    CHECK(frames == (name == "forward" ? i + 1 : i));
+                }
+                CHECK(live.frames() == count);
+                check(live.finish());
+                CHECK(frames == count);
+            }
+        }
+    LiveSegmenter live(model);
+    live.push(make_array<float>(35, 35));
+    CHECK_THROWS_WITH(live.push(make_array<float>(35, 36)), Catch::Matchers::Contains("35 × 36") && Catch::Matchers::Contains("35 × 35"));
+    CHECK_THROWS_WITH(live_fusion("backward"), Catch::Matchers::Contains("expected forward or consecutive"));
 }

@@ -75,6 +75,37 @@ TEST_CASE("segment works on bare frames, feature 255, under the frames' names") 
     }
 }
 
+TEST_CASE("segment follows a folder into which frames are being written, with the same masks as afterwards") {
+    const Scratch scratch;
+    const auto data = read_dataset(film().data);
+    const auto& sequence = data.test()[0];
+    const auto from = film().data + "/" + sequence.name + "/frames/", to = (scratch / "frames").string();
+    for (const std::string fusion : {"forward", "consecutive"}) {
+        const auto live = (scratch / ("live_" + fusion)).string(), whole = (scratch / ("whole_" + fusion)).string();
+        std::filesystem::create_directories(to);
+        // A microscope: the second frame comes in two pieces.
+        const auto copy = "sh -c 'cd " + to + "; cp " + from + sequence.frame_names[0] + " .; sleep 0.3; head -c 99 " + from +
+                          sequence.frame_names[1] + " > " + sequence.frame_names[1] + "; cp " + from + sequence.frame_names[1] +
+                          " .; sleep 0.3; cp " + from + sequence.frame_names[2] + " .' & ";
+        const auto run = mtdn_run(scratch, "segment --json --idle 1.5 --model " + film().model + " --fusion " + fusion +
+                                               " --watch " + to + " --out " + live, copy);
+        INFO(run.err);
+        REQUIRE(run.status == 0);
+        const auto json = parse_json(run.out, "watch");
+        CHECK(json["frames"] == 3);
+        CHECK(json["latency_ms"]["median"].get<double>() > 0);
+        REQUIRE(mtdn_run(scratch, "segment --model " + film().model + " --fusion " + fusion + " --frames " + to + " --out " + whole)
+                    .status == 0);
+        for (const auto& task : data.tasks())
+            for (const auto& name : sequence.frame_names)
+                CHECK(text_of(live + "/frames/" + task + "/" + name) == text_of(whole + "/frames/" + task + "/" + name));
+        std::filesystem::remove_all(to);
+    }
+    const auto backward = mtdn_run(scratch, "segment --model " + film().model + " --watch " + film().data + " --out x");
+    CHECK(backward.status != 0);
+    CHECK(backward.err.find("expected forward or consecutive") != std::string::npos);
+}
+
 TEST_CASE("change writes a map and the logits of every task") {
     const Scratch scratch;
     const auto data = read_dataset(film().data);

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <mtdn/core/error.hpp>
+#include <mtdn/data/detail/glob.hpp>
+
+namespace mtdn {
+
+/// A folder into which a microscope writes frames.
+class FrameFolder {
+public:
+    /// @throws IoError if there is no such folder
+    explicit FrameFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
+        std::error_code ignored;
+        require<IoError>(std::filesystem::is_directory(folder_, ignored), folder_.string(), ": there is no such folder");
+    }
+
+    /// Pictures that were not given before and have not grown since the last call, in natural order of their names: a
+    /// file that is being written waits, and so do those behind it.
+    std::vector<std::filesystem::path> poll() {
+        std::vector<std::filesystem::path> complete;
+        waiting_ = false;
+        for (const auto& path : detail::entries(folder_)) {
+            const auto name = path.filename().string();
+            if (!detail::is_picture(path) || given_.contains(name)) continue;
+            std::error_code vanished;
+            const auto size = std::filesystem::file_size(path, vanished);
+            const auto seen = sizes_.find(name);
+            waiting_ = waiting_ || vanished || size == 0 || seen == sizes_.end() || seen->second != size;
+            sizes_[name] = vanished ? 0 : size;
+            if (waiting_) continue;
+            given_.insert(name);
+            sizes_.erase(name);
+            complete.push_back(path);
+        }
+        return complete;
+    }
+
+    /// Whether the last call left a file that may still be being written.
+    bool waiting() const { return waiting_; }
+
+private:
+    std::filesystem::path folder_;
+    std::set<std::string> given_;
+    std::map<std::string, std::uintmax_t> sizes_;  // as last seen
+    bool waiting_ = false;
+};
+
+}  // namespace mtdn
