@@ -55,7 +55,7 @@ struct ReadCached {
             float4 x;
             asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];"
                          : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w)
-                         : "l"(from + ((first + r * 40009 * threads) & (count - 1))));
+                         : "l"(from + ((first + r * 4099 * threads) & (count - 1))));
             sum += x.x + x.y + x.z + x.w;
         }
         if (sum == -1) *result = sum;
@@ -77,7 +77,7 @@ struct CopyCached {
         for (int r = 0; r < rounds; r += 8) {
             for (int k = 0; k < 8; ++k)
                 block.copy(&block.shared().fours[k * threads + block.thread()],
-                           from + ((first + (r + k) * 40009 * threads) & (count - 1)), 16);
+                           from + ((first + (r + k) * 4099 * threads) & (count - 1)), 16);
             block.wait_for_copies();
         }
     }
