@@ -233,14 +233,15 @@ void measure_cublas(Bench& bench, const char* name, cudaDataType_t type, cublasC
     Queue<Gpu>& queue = bench.queue();
     const Scratch<float> a(queue, Index{n} * n), b(queue, Index{n} * n), c(queue, Index{n} * n);
     // Numbers near 1 whether they are read as single precision or as pairs in bfloat16.
-    for (float* x : {a.data(), b.data()}) for_each_element(queue, View<Cuda, float>{x, {1, n, n, 1}, 1}, Constant{1.0039F});
+    for (float* x : {a.data(), b.data()})
+        for_each_element(queue, View<Cuda, float>{x, {1, n, n, 1}, 1}, Constant{1.0039F});
     cublasHandle_t handle{};
     require_cublas(cublasCreate(&handle), "cublasCreate");
     require_cublas(cublasSetStream(handle, queue.stream()), "cublasSetStream");
     const float one = 1, zero = 0;
     bench.rate(name, 2.0 * n * n * n, "FLOP/s", [&] {
-        require_cublas(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, n, n, n, &one, a.data(), type, n, b.data(), type, n,
-                                    &zero, c.data(), type, n, compute, CUBLAS_GEMM_DEFAULT),
+        require_cublas(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, n, n, n, &one, a.data(), type, n, b.data(), type,
+                                    n, &zero, c.data(), type, n, compute, CUBLAS_GEMM_DEFAULT),
                        "cublasGemmEx");
     });
     require_cublas(cublasDestroy(handle), "cublasDestroy");

@@ -5,8 +5,8 @@
 # added to build/gpu/report.md, or to the file that MTDN_REPORT names.
 #
 # Where cuDNN's header and library are beside nvcc's, parity and steps are run with its convolutions too. training takes
-# the program, and is skipped where the libraries that it needs are missing; torch is PyTorch's times for the same steps,
-# where MTDN_PYTHON names a python that has it.
+# the program, and is skipped where the libraries that it needs are missing; torch is PyTorch's times for the same
+# steps, where MTDN_PYTHON names a python that has it.
 set -u
 cd "$(dirname "$0")/../.."
 work=build/gpu
@@ -47,8 +47,8 @@ build() {
     compile operations tests/gpu/operations.cpp kernels
     compile steps bench/gpu/steps.cpp kernels
     if echo '#include <cudnn.h>' | "$nvcc" -E -x cu - > "$work/output.txt" 2>&1; then
-        say "kernels with cuDNN" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude -c tests/gpu/cudnn.cu \
-            -o "$work/kernels_cudnn.o"
+        say "kernels with cuDNN" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude \
+            -c tests/consumer/cudnn/kernels.cu -o "$work/kernels_cudnn.o"
         compile operations_cudnn tests/gpu/operations.cpp kernels_cudnn -DMTDN_CUDNN
         compile steps_cudnn bench/gpu/steps.cpp kernels_cudnn -DMTDN_CUDNN
     fi

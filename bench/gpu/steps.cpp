@@ -1,7 +1,7 @@
 // Training steps and inference of the published network on a GPU: times, and the same on the CPU to hold them against.
 //
-//     steps parity       logits and the losses of twenty steps beside the CPU's, width 8, 64 pixels, in every precision;
-//                        and twice the same
+//     steps parity       logits and the losses of twenty steps beside the CPU's, width 8, 64 pixels, in every
+//                        precision; and twice the same
 //     steps KIND WIDTH SIZE PAIRS [OPTION...]    seconds of each repetition, as a line of JSON; KIND: step, inference;
 //                        options: single, tf32, bf16, simple, and a number of repetitions
 //

@@ -10,8 +10,8 @@ using namespace detail::cuda;
 
 constexpr int threads_of_a_block = 256, rounds = 256;
 
-// A product of 64 rows with `columns` columns from shared memory; the rows from shared memory too, or from registers. In
-// the text the sums come first, then the operands a and b; here the sums are last.
+// A product of 64 rows with `columns` columns from shared memory; the rows from shared memory too, or from registers.
+// In the text the sums come first, then the operands a and b; here the sums are last.
 #define MTDN_SHARED(columns, sums, a, b, ...)                                                                        \
     asm volatile("wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32.bf16.bf16 {" sums "}, " a ", " b              \
                  ", 1, 1, 1, 0, 0;" : __VA_ARGS__ : "l"(left), "l"(right))

@@ -101,7 +101,8 @@ inline std::vector<std::string> check_course(const Course& ours, const Course& e
                                              double losses) {
     std::vector<std::string> failures;
     const double off = deviation(ours.logits, expected.logits).rms;
-    if (!(off <= logits)) failures.push_back(concatenate("logits are off by ", off, "; at most ", logits, " is allowed"));
+    if (!(off <= logits))
+        failures.push_back(concatenate("logits are off by ", off, "; at most ", logits, " is allowed"));
     for (std::size_t i = 0; i < ours.losses.size(); ++i)
         if (!(std::abs(ours.losses[i] - expected.losses[i]) <= losses * std::abs(expected.losses[i])))
             failures.push_back(concatenate("step ", i, ": the loss is ", ours.losses[i], ", expected ",
