@@ -40,14 +40,15 @@ public:
         enable_gradients(model_.parameters(), model_);
     }
 
-    /// Forward, both losses, backward, AdamW, running statistics; the loss.
-    double step() {
+    /// Forward, both losses, backward, AdamW, running statistics; the loss. `answer` is set to both tasks' logits.
+    double step(std::vector<Tensor<B>>* answer = nullptr) {
         auto& flat = model_.parameters();
         const std::vector<ParameterGroup> all{{0, flat.values.shape().size()}};
         backend_.fill(flat.gradients, 0);
         Pass<B> pass(tape_);
         pass.set_groups(2);
         const auto logits = model_.compare(model_.features(pass.input(frames_), pass), pairs_, pass);
+        if (answer) *answer = {value_of(logits[0]), value_of(logits[1])};
         const auto loss = add(focal_(logits[0], labels_), focal_(logits[1], labels_));
         const Tensor<B> value = value_of(loss);
         tape_.backward(loss);
@@ -79,41 +80,58 @@ private:
     std::vector<Pair> pairs_;
 };
 
-/// What came of a network: its logits at first, the loss of each step, its parameters at last.
+/// What came of a network: the logits of the first step, the loss of each, in the end the logits by running statistics (those of
+/// the first steps are far from the batch's), and its parameters.
 struct Course {
-    std::vector<double> logits, losses, parameters;
+    std::vector<double> first_logits, losses, last_logits, parameters;
 };
 
 template <Backend B>
 Course course_of(B& backend, const NetworkSize& of, int steps) {
     Network<B> network(backend, of);
     Course course;
-    for (const auto& task : network.inference())
-        for (const auto value : values_of(task)) course.logits.push_back(value);
-    for (int i = 0; i < steps; ++i) course.losses.push_back(network.step());
-    for (const auto value : values_of(network.parameters())) course.parameters.push_back(value);
+    const auto append = [](std::vector<double>& to, const Tensor<B>& tensor) {
+        for (const auto value : values_of(tensor)) to.push_back(value);
+    };
+    std::vector<Tensor<B>> logits;
+    for (int i = 0; i < steps; ++i) {
+        course.losses.push_back(network.step(&logits));
+        if (i == 0)
+            for (const auto& task : logits) append(course.first_logits, task);
+    }
+    for (const auto& task : network.inference()) append(course.last_logits, task);
+    append(course.parameters, network.parameters());
     return course;
 }
 
-/// Where a network went another way than expected: its logits by more than a part of their size (root mean square), a
-/// loss by more than a part of it.
-inline std::vector<std::string> check_course(const Course& ours, const Course& expected, double logits,
-                                             double losses) {
+/// How far a course may be from another: parts of the logits' size (root mean square), and of each loss.
+struct CourseBounds {
+    double first_logits, losses, last_logits;
+};
+
+/// Where a network went another way than expected.
+inline std::vector<std::string> check_course(const Course& ours, const Course& expected, const CourseBounds& bounds) {
     std::vector<std::string> failures;
-    const double off = deviation(ours.logits, expected.logits).rms;
-    if (!(off <= logits))
-        failures.push_back(concatenate("logits are off by ", off, "; at most ", logits, " is allowed"));
+    const auto check = [&](const char* what, const std::vector<double>& logits, const std::vector<double>& right,
+                           double allowed) {
+        const double off = deviation(logits, right).rms;
+        if (!(off <= allowed))
+            failures.push_back(concatenate(what, " are off by ", off, "; at most ", allowed, " is allowed"));
+    };
+    check("the first step's logits", ours.first_logits, expected.first_logits, bounds.first_logits);
+    check("the last logits", ours.last_logits, expected.last_logits, bounds.last_logits);
     for (std::size_t i = 0; i < ours.losses.size(); ++i)
-        if (!(std::abs(ours.losses[i] - expected.losses[i]) <= losses * std::abs(expected.losses[i])))
+        if (!(std::abs(ours.losses[i] - expected.losses[i]) <= bounds.losses * std::abs(expected.losses[i])))
             failures.push_back(concatenate("step ", i, ": the loss is ", ours.losses[i], ", expected ",
-                                           expected.losses[i], " within a part of ", losses));
+                                           expected.losses[i], " within a part of ", bounds.losses));
     return failures;
 }
 
 /// Where the same network, trained twice, differs in any bit.
 inline std::vector<std::string> check_equal_bits(const Course& ours, const Course& again) {
     std::vector<std::string> failures;
-    if (ours.logits != again.logits) failures.push_back("logits differ from run to run");
+    if (ours.first_logits != again.first_logits || ours.last_logits != again.last_logits)
+        failures.push_back("logits differ from run to run");
     if (ours.losses != again.losses) failures.push_back("losses differ from run to run");
     if (ours.parameters != again.parameters) failures.push_back("trained parameters differ from run to run");
     return failures;
