@@ -7,7 +7,7 @@
 #include <optional>
 
 #include <mtdn/backend/cuda/gpu.cuh>
-#include <mtdn/cudnn.hpp>
+#include <mtdn/backend/cudnn.hpp>
 
 #if CUDNN_MAJOR < 9
 #error "<mtdn/cudnn_kernels.cuh> takes cuDNN 9"
