@@ -68,8 +68,11 @@ struct CudnnConvolution {
         check(cudnnSetConvolution2dDescriptor(how, padding, padding, stride, stride, 1, 1, CUDNN_CROSS_CORRELATION,
                                               CUDNN_DATA_FLOAT),
               "cudnnSetConvolution2dDescriptor");
-        check(cudnnSetConvolutionMathType(how, precision == Precision::single ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH),
-              "cudnnSetConvolutionMathType");
+        // By default TF32 is allowed of single precision.
+        const cudnnMathType_t math = precision == Precision::single ? CUDNN_FMA_MATH
+                                     : precision == Precision::tf32 ? CUDNN_DEFAULT_MATH
+                                                                    : CUDNN_TENSOR_OP_MATH;
+        check(cudnnSetConvolutionMathType(how, math), "cudnnSetConvolutionMathType");
     }
 };
 
@@ -87,9 +90,14 @@ public:
     void convolve(const DenseConvolution& c, const void* x, const void* w, void* y) {
         CudnnConvolution& plan = plan_of(c);
         if (!plan.forward)
-            choose(plan.forward, c, [&](auto... found) {
-                return cudnnGetConvolutionForwardAlgorithm_v7(cudnn_, plan.x, plan.w, plan.how, plan.y, found...);
-            });
+            choose(
+                plan.forward, c,
+                [&](auto... found) {
+                    return cudnnGetConvolutionForwardAlgorithm_v7(cudnn_, plan.x, plan.w, plan.how, plan.y, found...);
+                },
+                [&](auto... size) {
+                    return cudnnGetConvolutionForwardWorkspaceSize(cudnn_, plan.x, plan.w, plan.how, plan.y, size...);
+                });
         const Scratch<char> room = workspace(plan.forward->memory);
         check(cudnnConvolutionForward(cudnn_, &one, plan.x, x, plan.w, w, plan.how, plan.forward->algo, room.data(),
                                       plan.forward->memory, &zero, plan.y, y),
@@ -98,9 +106,16 @@ public:
     void convolve_backward_data(const DenseConvolution& c, const void* dy, const void* w, void* dx) {
         CudnnConvolution& plan = plan_of(c);
         if (!plan.backward_data)
-            choose(plan.backward_data, c, [&](auto... found) {
-                return cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnn_, plan.w, plan.y, plan.how, plan.x, found...);
-            });
+            choose(
+                plan.backward_data, c,
+                [&](auto... found) {
+                    return cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnn_, plan.w, plan.y, plan.how, plan.x,
+                                                                       found...);
+                },
+                [&](auto... size) {
+                    return cudnnGetConvolutionBackwardDataWorkspaceSize(cudnn_, plan.w, plan.y, plan.how, plan.x,
+                                                                        size...);
+                });
         const Scratch<char> room = workspace(plan.backward_data->memory);
         check(cudnnConvolutionBackwardData(cudnn_, &one, plan.w, w, plan.y, dy, plan.how, plan.backward_data->algo,
                                            room.data(), plan.backward_data->memory, &zero, plan.x, dx),
@@ -109,9 +124,16 @@ public:
     void convolve_backward_weights(const DenseConvolution& c, const void* x, const void* dy, void* dw) {
         CudnnConvolution& plan = plan_of(c);
         if (!plan.backward_weights)
-            choose(plan.backward_weights, c, [&](auto... found) {
-                return cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnn_, plan.x, plan.y, plan.how, plan.w, found...);
-            });
+            choose(
+                plan.backward_weights, c,
+                [&](auto... found) {
+                    return cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnn_, plan.x, plan.y, plan.how, plan.w,
+                                                                         found...);
+                },
+                [&](auto... size) {
+                    return cudnnGetConvolutionBackwardFilterWorkspaceSize(cudnn_, plan.x, plan.y, plan.how, plan.w,
+                                                                          size...);
+                });
         const Scratch<char> room = workspace(plan.backward_weights->memory);
         check(cudnnConvolutionBackwardFilter(cudnn_, &one, plan.x, x, plan.y, dy, plan.how, plan.backward_weights->algo,
                                              room.data(), plan.backward_weights->memory, &zero, plan.w, dw),
@@ -133,15 +155,17 @@ private:
     Scratch<char> workspace(std::size_t bytes) { return {*this, static_cast<Index>(bytes)}; }
 
     /// The algorithm that cuDNN expects to be the fastest of those with equal bits from run to run; nothing is timed.
-    template <class Algorithm, class Find>
-    static void choose(std::optional<Algorithm>& chosen, const DenseConvolution& c, const Find& find) {
+    template <class Algorithm, class Find, class Size>
+    static void choose(std::optional<Algorithm>& chosen, const DenseConvolution& c, const Find& find,
+                       const Size& size) {
         std::array<Algorithm, 16> found{};
         int count = 0;
         check(find(static_cast<int>(found.size()), &count, found.data()), "cudnnGetConvolution…Algorithm_v7");
         for (int i = 0; i < count && !chosen; ++i) {
-            const Algorithm& algorithm = found[static_cast<std::size_t>(i)];
-            if (algorithm.status == CUDNN_STATUS_SUCCESS && algorithm.determinism == CUDNN_DETERMINISTIC)
-                chosen = algorithm;
+            Algorithm& algorithm = found[static_cast<std::size_t>(i)];
+            if (algorithm.status != CUDNN_STATUS_SUCCESS || algorithm.determinism != CUDNN_DETERMINISTIC) continue;
+            // What it was found with may be another arithmetic than ours, where it may need other memory or not exist.
+            if (size(algorithm.algo, &algorithm.memory) == CUDNN_STATUS_SUCCESS) chosen = algorithm;
         }
         require<BackendError>(chosen.has_value(), "cuDNN has no algorithm of equal results from run to run for ", c.x,
                               " to ", c.y, ", kernel ", c.window.kernel, ", stride ", c.window.stride, ", padding ",

@@ -93,6 +93,12 @@ struct StoreDense {
     }
 };
 
+/// Whether a library may take it where it lies: without gaps, and from a multiple of 16 bytes on.
+template <class B, class T>
+bool is_dense(View<B, T> x) {
+    return x.contiguous() && reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0;
+}
+
 /// An operand as the library takes it: the operand itself if it is so already, or what is made of it.
 template <class T>
 class Dense {
@@ -101,7 +107,7 @@ public:
     Dense(Queue<D>& queue, const Operand<CudaFor<D>>& x) {
         const Shape shape = x.shape();
         if constexpr (std::is_same_v<T, float>)
-            if (x.plain() && x.parts().front().x.contiguous()) {
+            if (x.plain() && is_dense(x.parts().front().x)) {
                 data_ = x.parts().front().x.data;
                 return;
             }
@@ -136,7 +142,7 @@ template <class T, class D, class Run>
 void store_dense(Queue<D>& queue, View<CudaFor<D>, float> y, const StoreActivated& store, const Run& run) {
     require_countable(y.shape);
     if constexpr (std::is_same_v<T, float>)
-        if (y.contiguous() && !store.scale && !store.bias && store.activation == Activation::identity)
+        if (is_dense(y) && !store.scale && !store.bias && store.activation == Activation::identity)
             return run(y.data);
     const Scratch<T> result(queue, y.shape.size());
     run(result.data());
