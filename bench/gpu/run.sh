@@ -1,10 +1,12 @@
 #!/bin/sh
 # sh bench/gpu/run.sh [PIECE...]: on a machine with a GPU, nvcc and g++, and nothing else of need: build, parity,
-# sanitizer, steps, torch, training; all where none is named. Each takes less than ten minutes, so that they may be run one at a
-# time; build comes first. What they say is added to build/gpu/report.md, or to the file that MTDN_REPORT names.
+# memcheck, racecheck, initcheck, synccheck (the sanitizer's tools), ceilings, steps, torch, training; all where none is
+# named. Each takes less than ten minutes, so that they may be run one at a time; build comes first. What they say is
+# added to build/gpu/report.md, or to the file that MTDN_REPORT names.
 #
-# training takes the program, and is skipped where the libraries that it needs are missing; torch is PyTorch's times for
-# the same steps, where MTDN_PYTHON names a python that has it.
+# Where cuDNN's header and library are beside nvcc's, parity and steps are run with its convolutions too. training takes
+# the program, and is skipped where the libraries that it needs are missing; torch is PyTorch's times for the same
+# steps, where MTDN_PYTHON names a python that has it.
 set -u
 cd "$(dirname "$0")/../.."
 work=build/gpu
@@ -27,39 +29,78 @@ say() {
     [ $status -eq 0 ] || failed=1
 }
 
+# compile NAME SOURCE KERNELS [FLAG...]: a program of a host source and of kernels.
+compile() {
+    name=$1 source=$2 kernels=$3
+    shift 3
+    say "$name: compile" "$cxx" -std=c++20 -O2 -march=native -Iinclude "$@" -c "$source" -o "$work/$name.o"
+    libraries=
+    [ "$kernels" = kernels ] || libraries=-lcudnn
+    say "$name: link" "$nvcc" -arch=native "$work/$name.o" "$work/$kernels.o" $libraries -Xcompiler -pthread \
+        -o "$work/$name"
+}
+
 build() {
     say "nvcc" "$nvcc" --version
     say "kernels" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude -c examples/mtdn/kernels.cu \
         -o "$work/kernels.o"
-    for source in tests/gpu/operations.cpp bench/gpu/steps.cpp; do
-        name=$(basename "$source" .cpp)
-        say "$name: compile" "$cxx" -std=c++20 -O2 -march=native -Iinclude -c "$source" -o "$work/$name.o"
-        say "$name: link" "$nvcc" -arch=native "$work/$name.o" "$work/kernels.o" -Xcompiler -pthread -o "$work/$name"
-    done
+    compile operations tests/gpu/operations.cpp kernels
+    compile steps bench/gpu/steps.cpp kernels
+    if echo '#include <cudnn.h>' | "$nvcc" -E -x cu - > "$work/output.txt" 2>&1; then
+        say "kernels with cuDNN" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude \
+            -c tests/consumer/cudnn/kernels.cu -o "$work/kernels_cudnn.o"
+        compile operations_cudnn tests/gpu/operations.cpp kernels_cudnn -DMTDN_CUDNN
+        compile steps_cudnn bench/gpu/steps.cpp kernels_cudnn -DMTDN_CUDNN
+    fi
+    # Hopper has products that no other GPU has.
+    arch=native
+    [ "$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1)" != 9.0 ] || arch=sm_90a
+    say "ceilings: compile" "$nvcc" -std=c++20 -O3 -arch=$arch -Iinclude bench/gpu/ceilings.cu -lcublas \
+        -o "$work/ceilings"
+}
+
+# with_cudnn NAME: whether the program was built with cuDNN's convolutions.
+with_cudnn() {
+    [ -x "$work/$1_cudnn" ] && return
+    say "$1 with cuDNN" echo "skipped: not built, for nvcc finds no cudnn.h"
+    return 1
 }
 
 parity() {
     say "every operation against the reference" "$work/operations"
-    say "three steps on both devices" "$work/steps" losses
+    say "a network on both devices, and twice" "$work/steps" parity
+    if with_cudnn operations; then
+        say "every operation with cuDNN against the reference" "$work/operations_cudnn"
+        say "a network with cuDNN on both devices, and twice" "$work/steps_cudnn" parity
+    fi
 }
 
-sanitizer() {
+sanitize() {
     sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$nvcc")/compute-sanitizer")
     if [ ! -x "$sanitizer" ]; then
-        say "sanitizer" echo "skipped: no compute-sanitizer"
+        say "$1" echo "skipped: no compute-sanitizer"
         return
     fi
-    # A step of a small network: it slows kernels down a hundredfold.
-    for tool in memcheck racecheck initcheck synccheck; do
-        say "$tool" "$sanitizer" --tool "$tool" --error-exitcode 1 "$work/steps" step 4 32 1 1
+    # It slows kernels down a hundredfold: the table's operations are small, and so is the network of a step.
+    for job in "operations table" "steps step 4 32 1 1" "steps step 4 32 1 1 tf32" "steps step 4 32 1 1 bf16"; do
+        # The job is words, so it stays unquoted.
+        say "$1, $job" timeout 140 "$sanitizer" --tool "$1" --error-exitcode 1 "$work"/$job
     done
+}
+
+ceilings() {
+    say "ceilings" "$work/ceilings"
 }
 
 steps() {
     say "GPU" nvidia-smi --query-gpu=name,clocks.sm,clocks.mem,memory.total,driver_version --format=csv
+    programs=steps
+    if with_cudnn steps; then programs="steps steps_cudnn"; fi
     for job in "step 32 256 1" "step 32 256 16" "inference 32 256 1" "inference 32 256 16"; do
-        # The job is words, so it stays unquoted.
-        say "$job" "$work/steps" $job
+        # Programs and jobs are words, so they stay unquoted.
+        for program in $programs; do
+            for precision in single tf32 bf16; do say "$program $job $precision" "$work/$program" $job $precision; done
+        done
     done
 }
 
@@ -69,7 +110,7 @@ torch() {
         return
     fi
     for options in "" "--precision tf32" "--precision bf16" "--precision bf16 --compiled"; do
-        for job in "step 32 256 16" "inference 32 256 16"; do
+        for job in "step 32 256 1" "step 32 256 16" "inference 32 256 1" "inference 32 256 16"; do
             # Both are words, so they stay unquoted.
             say "PyTorch, $job $options" "$MTDN_PYTHON" bench/gpu/torch_steps.py $job $options
         done
@@ -91,12 +132,14 @@ training() {
     done
 }
 
-[ $# -gt 0 ] || set -- build parity sanitizer steps torch training
+pieces="build parity memcheck racecheck initcheck synccheck ceilings steps torch training"
+[ $# -gt 0 ] || set -- $pieces  # words, so unquoted
 echo "# $(date -u +%Y-%m-%dT%H:%M:%SZ), $(git rev-parse --short HEAD 2> /dev/null || echo unknown)" >> "$report"
 for piece in "$@"; do
     case $piece in
-        build | parity | sanitizer | steps | torch | training) "$piece" ;;
-        *) echo "run.sh: $piece is none of build, parity, sanitizer, steps, torch, training" >&2 && exit 2 ;;
+        build | parity | ceilings | steps | torch | training) "$piece" ;;
+        memcheck | racecheck | initcheck | synccheck) sanitize "$piece" ;;
+        *) echo "run.sh: $piece is none of $pieces" >&2 && exit 2 ;;
     esac
 done
 echo "report: $report"

@@ -8,20 +8,17 @@
 #include <mtdn/backend/cuda/testing/emulator.hpp>
 
 #include "cuda/exact_convolutions.hpp"
+#include "cuda/rounded_convolutions.hpp"
 #include "support/catch.hpp"
 
 using namespace mtdn;
 using namespace mtdn::detail::cuda;
+using mtdn::testing::rounded;
 using mtdn::testing::values_of;
 
 namespace {
 
 using Emulated = CudaFor<testing::Emulator>;
-
-/// The value of `x` that tensor cores multiply.
-float rounded(Precision precision, float x) {
-    return std::bit_cast<float>(precision == Precision::bfloat16 ? nearest_bf16(x) << 16 : nearest_tf32(x));
-}
 
 }  // namespace
 
@@ -40,38 +37,15 @@ TEST_CASE("convolutions whose sums are exact are equal to the reference in every
 
 TEST_CASE("operands are rounded to the nearest, once, and summed in single precision, in whatever order threads come") {
     const auto precision = GENERATE(Precision::bfloat16, Precision::tf32);
-    const Shape x_shape{2, 13, 20, 40}, w_shape{3, 3, 40, 36}, y_shape{2, 13, 20, 36};
-    const Window window{.padding = 1};
-    const auto passes = [&](auto& backend, bool round_first) {
-        using B = std::remove_reference_t<decltype(backend)>;
-        using T = typename B::Scalar;
-        const auto some = [&](const Shape& shape, std::uint64_t seed) {
-            Random random(seed);
-            std::vector<T> values(static_cast<std::size_t>(shape.size()));
-            for (T& value : values) {
-                const auto drawn = static_cast<float>(random.normal());
-                value = round_first ? rounded(precision, drawn) : drawn;
-            }
-            Tensor<B> tensor(backend, shape);
-            backend.upload(std::span<const T>(values), View<B, T>(tensor));
-            return tensor;
-        };
-        const auto x = some(x_shape, 1), w = some(w_shape, 2), dy = some(y_shape, 3);
-        const Tensor<B> y(backend, y_shape), dx(backend, x_shape), dw(backend, w_shape);
-        backend.convolve(x, w, {}, {}, window, Activation::identity, y);
-        backend.convolve_backward_data(dy, w, window, dx);
-        backend.fill(dw, 0);
-        backend.convolve_backward_weights(x, dy, window, dw, Tensor<B>());
-        return std::vector{values_of(y), values_of(dx), values_of(dw)};
-    };
-    Emulated emulated({.precision = precision});
+    const testing::cases::Convolution c{.x = {2, 13, 20, 40}, .out = 36, .window = {.padding = 1}};
+    Emulated emulated({.precision = precision}), other({.order = 3, .precision = precision});
     Reference<double> exact;
-    const auto ours = passes(emulated, false);
-    const auto expected = passes(exact, true);
     // √360 sums of 2⁻²⁴ each are 1e-6 of the result's size at most.
-    for (std::size_t i = 0; i < ours.size(); ++i) CHECK(testing::deviation(ours[i], expected[i]).rms < 1e-6);
-    Emulated other({.order = 3, .precision = precision});
-    CHECK(passes(other, true) == ours);
+    CHECK(testing::check_rounded_convolution(emulated, exact, c, precision, {1e-6, 1e-6}) ==
+          std::vector<std::string>{});
+    CHECK(testing::check_rounded_convolution(emulated, exact, c, Precision::single, {1e-6, 1e-6}).size() == 3);
+    CHECK(testing::random_passes(other, c, precision) ==
+          testing::random_passes(emulated, c, Precision::single));
 }
 
 TEST_CASE("simple kernels multiply in single precision whatever the precision") {

@@ -7,6 +7,7 @@
 #include <mtdn/experiment/train.hpp>
 #include <mtdn/siamese/siamese.hpp>
 
+#include "cuda/network.hpp"
 #include "support/catch.hpp"
 
 using namespace mtdn;
@@ -58,4 +59,23 @@ TEST_CASE("a training by tensor cores loses what their rounding does") {
         CHECK(ours.losses[i] == Approx(expected.losses[i]).epsilon(2e-3));
         CHECK(ours.losses[i] != expected.losses[i]);
     }
+}
+
+// What `bench/gpu/steps parity` asks of a GPU, at a size that the emulator can do.
+TEST_CASE("a network's logits and losses are the reference's, and twice the same bits") {
+    const testing::NetworkSize small{.width = 4, .size = 16, .pairs = 1, .depth = 1};
+    const auto on = [&](const testing::EmulatorOptions& options) {
+        CudaFor<testing::Emulator> emulated(options);
+        return testing::course_of(emulated, small, 2);
+    };
+    Reference<float> reference;
+    const auto expected = testing::course_of(reference, small, 2);
+    const auto single = on({}), bf16 = on({.precision = Precision::bfloat16});
+    const std::vector<std::string> none;
+    CHECK(testing::check_course(single, expected, {1e-5, 1e-5, 1e-3}) == none);
+    CHECK(testing::check_equal_bits(single, on({.order = 3})) == none);
+    CHECK(testing::check_course(bf16, expected, {3e-2, 2e-2, 5e-2}) == none);
+    CHECK(testing::check_equal_bits(bf16, on({.order = 3, .precision = Precision::bfloat16})) == none);
+    CHECK(testing::check_course(bf16, single, {0, 0, 0}).size() == 4);
+    CHECK(testing::check_equal_bits(bf16, single).size() == 3);
 }

@@ -1,66 +1,128 @@
 // Every operation on a GPU, against the reference and against itself.
+//
+//     operations [table]    table: each operation once in every precision, and no more, for the sanitizer
+//
+// Compiled with -DMTDN_CUDNN, the same with cuDNN's convolutions.
 #include <iostream>
 
 #include <mtdn/backend/testing/checks.hpp>
-#include <mtdn/cuda.hpp>
 
 #include "../cuda/exact_convolutions.hpp"
+#include "../cuda/rounded_convolutions.hpp"
+#include "tested.hpp"
 
 using namespace mtdn;
+using testing::Tested;
+using testing::with_cudnn;
 
-int main() try {
-    const std::unique_ptr<Cuda> gpu = [] {
-        try {
-            return std::make_unique<Cuda>();
-        } catch (const BackendError& error) {
-            // Without a GPU there is nothing to test; a GPU that cannot be used is a failure.
-            if (std::string(error.what()).find("no CUDA device") == std::string::npos) throw;
-            std::cout << "skipped: " << error.what() << '\n';
-            return std::unique_ptr<Cuda>();
-        }
-    }();
+namespace {
+
+std::unique_ptr<Tested> open_gpu() {
+    try {
+        return std::make_unique<Tested>();
+    } catch (const BackendError& error) {
+        // Without a GPU there is nothing to test; a GPU that cannot be used is a failure.
+        if (std::string(error.what()).find("no CUDA device") == std::string::npos) throw;
+        std::cout << "skipped: " << error.what() << '\n';
+        return nullptr;
+    }
+}
+
+class Failures {
+public:
+    void add(const std::string& what, const std::vector<std::string>& more) {
+        std::cout << what << ": " << more.size() << " failures" << std::endl;
+        for (const auto& failure : more) std::cout << "  " << failure << '\n';
+        count_ += more.size();
+    }
+    std::size_t count() const { return count_; }
+
+private:
+    std::size_t count_ = 0;
+};
+
+// Sums round; cuDNN rounds its results to bfloat16 too, and need not round to the nearest TF32.
+testing::RoundedBounds rounded_bounds(Precision precision) {
+    if (with_cudnn) return precision == Precision::tf32 ? testing::RoundedBounds{1e-3, 1e-3}
+                                                        : testing::RoundedBounds{2e-3, 2e-3};
+    return precision == Precision::tf32 ? testing::RoundedBounds{1e-5, 1e-5} : testing::RoundedBounds{2e-5, 2e-5};
+}
+
+/// Convolutions by tensor cores.
+void check_precision(Precision precision, bool table, Failures& failures) {
+    const bool bf16 = precision == Precision::bfloat16;
+    const std::string name = bf16 ? "bf16" : "tf32";
+    Tested fast({.precision = precision});
+    failures.add(name + ": the table", testing::check_backend(fast, bf16 ? 1e-2 : 1e-3));
+    if (table) return;
+    Tested twin({.precision = precision}), simple({.precision = precision, .simple = true}), plain({.simple = true});
+    failures.add(name + ": twice the same bits", testing::check_equal_bits(fast, twin));
+    failures.add(name + ": simple kernels are in single precision", testing::check_equal_bits(plain, simple));
+    // cuDNN's sums are of its own order, and in bfloat16 rounded.
+    if (!with_cudnn) failures.add(name + ": exact convolutions", testing::check_exact_convolutions(fast));
+    const testing::RoundedBounds bounds = rounded_bounds(precision);
+    Reference<double> exact;
+    const testing::cases::Convolution small{.x = {2, 13, 20, 40}, .out = 36, .window = {.padding = 1}};
+    failures.add(name + ": of operands rounded first, against the reference",
+                 testing::check_rounded_convolution(fast, exact, small, precision, bounds));
+    for (const auto& c : testing::network_convolutions())
+        failures.add(name + ": " + c.label() + " of operands rounded first, against the simple kernels",
+                     testing::check_rounded_convolution(fast, simple, c, precision, bounds));
+}
+
+void check_errors(Tested& gpu, Failures& failures) {
+    std::vector<std::string> all;
+    try {
+        Tensor<Tested> logits(gpu, {1, 1, 1, 4}), loss(gpu, vector_shape(1)), divisor(gpu, vector_shape(1));
+        Tensor<Tested, std::uint8_t> labels(gpu, {1, 1, 1, 1});
+        const std::uint8_t none = 4;
+        gpu.upload(std::span<const std::uint8_t>(&none, 1), View<Tested, std::uint8_t>(labels));
+        gpu.fill(logits, 0);
+        gpu.focal_loss(logits, labels, Tensor<Tested>(), FocalOptions{}, loss, divisor);
+        all.push_back("label 4 of 4 classes was taken");
+    } catch (const DataError& error) {
+        if (std::string(error.what()).find("label 4 in pixel 0") == std::string::npos) all.push_back(error.what());
+    }
+    try {
+        Tensor<Tested> huge(gpu, {1 << 20, 1 << 10, 1 << 10, 1});
+        all.push_back("4 PiB of memory were given");
+    } catch (const BackendError& error) {
+        if (std::string(error.what()).find("MiB free") == std::string::npos) all.push_back(error.what());
+    }
+    failures.add("errors", all);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    const bool table = argc == 2 && argv[1] == std::string("table");
+    const auto gpu = open_gpu();
     if (!gpu) return 0;
     std::cout << gpu->describe() << '\n';
-    auto failures = testing::check_backend(*gpu);
-    const auto add = [&](const std::vector<std::string>& more) {
-        failures.insert(failures.end(), more.begin(), more.end());
-    };
-    Cuda again;
-    add(testing::check_equal_bits(*gpu, again));
-    add(testing::check_exact_convolutions(*gpu));
+    Failures failures;
+    failures.add("single: the table", testing::check_backend(*gpu));
+    if (!table) {
+        Tested again;
+        failures.add("single: twice the same bits", testing::check_equal_bits(*gpu, again));
+        if (!with_cudnn) failures.add("single: exact convolutions", testing::check_exact_convolutions(*gpu));
+        if (with_cudnn) {
+            Tested simple({.simple = true});
+            for (const auto& c : testing::network_convolutions())
+                failures.add("single: " + c.label() + " against the simple kernels",
+                             testing::check_rounded_convolution(*gpu, simple, c, Precision::single, {1e-5, 1e-5}));
+        }
+        check_errors(*gpu, failures);
+    }
     for (const Precision precision : {Precision::bfloat16, Precision::tf32}) {
         try {
-            const CudaOptions options{.precision = precision}, plain{.precision = precision, .simple = true};
-            Cuda fast(options), twin(options), simple(plain);
-            add(testing::check_backend(fast, precision == Precision::bfloat16 ? 1e-2 : 1e-3));
-            add(testing::check_equal_bits(fast, twin));
-            add(testing::check_exact_convolutions(fast));
-            add(testing::check_equal_bits(*gpu, simple));
+            check_precision(precision, table, failures);
         } catch (const BackendError& error) {
             if (std::string(error.what()).find("need compute capability 8.0") == std::string::npos) throw;
             std::cout << error.what() << '\n';
         }
     }
-    try {
-        Tensor<Cuda> logits(*gpu, {1, 1, 1, 4}), loss(*gpu, vector_shape(1)), divisor(*gpu, vector_shape(1));
-        Tensor<Cuda, std::uint8_t> labels(*gpu, {1, 1, 1, 1});
-        const std::uint8_t none = 4;
-        gpu->upload(std::span<const std::uint8_t>(&none, 1), View<Cuda, std::uint8_t>(labels));
-        gpu->fill(logits, 0);
-        gpu->focal_loss(logits, labels, Tensor<Cuda>(), FocalOptions{}, loss, divisor);
-        failures.push_back("label 4 of 4 classes was taken");
-    } catch (const DataError& error) {
-        if (std::string(error.what()).find("label 4 in pixel 0") == std::string::npos) failures.push_back(error.what());
-    }
-    try {
-        Tensor<Cuda> huge(*gpu, {1 << 20, 1 << 10, 1 << 10, 1});
-        failures.push_back("4 PiB of memory were given");
-    } catch (const BackendError& error) {
-        if (std::string(error.what()).find("MiB free") == std::string::npos) failures.push_back(error.what());
-    }
-    for (const auto& failure : failures) std::cout << failure << '\n';
-    std::cout << failures.size() << " failures\n";
-    return failures.empty() ? 0 : 1;
+    std::cout << failures.count() << " failures\n";
+    return failures.count() == 0 ? 0 : 1;
 } catch (const std::exception& error) {
     std::cout << error.what() << '\n';
     return 1;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mtdn/backend/cuda/channel_sums.hpp>
+#include <mtdn/backend/cuda/library_convolution.hpp>
 #include <mtdn/backend/cuda/operand.hpp>
 #include <mtdn/backend/cuda/product.hpp>
 #include <mtdn/backend/cuda/tiled_convolution.hpp>
@@ -159,11 +160,14 @@ template <class D>
 void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window,
                           Activation activation, Out y) {
     using namespace detail::cuda;
-    const bool cores = tiled(queue_->precision(), window);
-    if (x.parts().size() > Parts::capacity || (cores && !by_fours(x)))
-        return convolve(whole(x), w, scale, bias, window, activation, y);
+    if (x.parts().size() > Parts::capacity) return convolve(whole(x), w, scale, bias, window, activation, y);
     const StoreActivated store{y, scale.data, bias.data, activation};
-    if (cores) {
+    if (by_library(*queue_, [&](auto number) {
+            convolve_by_library<decltype(number)>(*queue_, x, w, window, store, y);
+        }))
+        return;
+    if (tiled(queue_->precision(), window)) {
+        if (!by_fours(x)) return convolve(whole(x), w, scale, bias, window, activation, y);
         const auto taps = static_cast<int>(window.kernel * window.kernel);
         return convolve_tiled(*queue_, Parts(x), x.shape(), {w, taps, w.shape.width, w.shape.channels, false},
                               window.padding, y.shape, store);
@@ -186,6 +190,10 @@ void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
     const auto in = static_cast<int>(w.shape.width), out = static_cast<int>(w.shape.channels);
     const Index taps = w.shape.frames * w.shape.height;
     const StoreActivated store{dx, nullptr, nullptr, Activation::identity};
+    if (by_library(*queue_, [&](auto number) {
+            convolve_backward_data_by_library<decltype(number)>(*queue_, dy, w, window, store, dx);
+        }))
+        return;
     if (tiled(queue_->precision(), window)) {
         // The convolution of the slopes with the taps in reverse.
         const Operand<CudaFor> slopes(dy);
@@ -203,14 +211,17 @@ void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
 template <class D>
 void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias) {
     using namespace detail::cuda;
-    const bool cores = tiled(queue_->precision(), window);
-    if (x.parts().size() > Parts::capacity || (cores && !by_fours(x)))
-        return convolve_backward_weights(whole(x), dy, window, dw, dbias);
+    if (x.parts().size() > Parts::capacity) return convolve_backward_weights(whole(x), dy, window, dw, dbias);
+    const bool library = by_library(*queue_, [&](auto number) {
+        add_library_weight_gradient<decltype(number)>(*queue_, x, dy, window, dw);
+    });
+    const bool cores = !library && tiled(queue_->precision(), window);
+    if (cores && !by_fours(x)) return convolve_backward_weights(whole(x), dy, window, dw, dbias);
     if (cores && !by_fours(Operand<CudaFor>(dy)))
         return convolve_backward_weights(x, whole(Operand<CudaFor>(dy)), window, dw, dbias);
     if (cores)
         add_tiled_weight_gradient(*queue_, x, dy, window, dw);
-    else
+    else if (!library)
         add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
                             Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
                             Plain{dy.data, dy.stride}, dw);

@@ -30,16 +30,17 @@ struct Largest {
 
     struct Result {
         float value;
-        Index row, column;
+        int tap;  // of the window
     };
     MTDN_DEVICE Result at(Index frame, Index i, Index j, Index c) const {
-        Result best{0, -1, -1};
-        for (Index a = 0; a < window.kernel; ++a)
-            for (Index b = 0; b < window.kernel; ++b) {
-                const Index row = i * window.stride + a, column = j * window.stride + b;
-                const float value = x.at(frame, window.input.pixel(frame, row, column), c);
-                if (best.row < 0 || value > best.value) best = {value, row, column};
-            }
+        const auto kernel = static_cast<int>(window.kernel);
+        const Index first = window.input.pixel(frame, i * window.stride, j * window.stride);
+        Result best{0, -1};
+        MTDN_ROLL
+        for (int tap = 0; tap < kernel * kernel; ++tap) {
+            const float value = x.at(frame, first + tap / kernel * window.input.width + tap % kernel, c);
+            if (best.tap < 0 || value > best.value) best = {value, tap};
+        }
         return best;
     }
 };
@@ -62,8 +63,8 @@ struct MaxPoolBackward {
         float sum = 0;
         for (Index i = rows.first; i < rows.last; ++i)
             for (Index j = columns.first; j < columns.last; ++j) {
-                const auto best = largest.at(at.frame, i, j, c);
-                if (best.row == at.row && best.column == at.column) sum += dy.at(window.output.pixel(at.frame, i, j), c);
+                const Index tap = (at.row - i * window.stride) * window.kernel + at.column - j * window.stride;
+                if (largest.at(at.frame, i, j, c).tap == tap) sum += dy.at(window.output.pixel(at.frame, i, j), c);
             }
         return sum;
     }

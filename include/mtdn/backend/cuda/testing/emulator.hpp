@@ -139,7 +139,9 @@ public:
     void sync() { fibers_.sync(); }
     void lower(Index* place, Index value) { *place = least(*place, value); }
 
-    Word bf16(float low, float high) { return nearest_bf16(low) | nearest_bf16(high) << 16; }
+    Word bf16(float low, float high) {
+        return Word{BFloat16::nearest(low).bits} | Word{BFloat16::nearest(high).bits} << 16;
+    }
     Word tf32(float value) { return nearest_tf32(value); }
 
     void copy(void* to, const void* from, int bytes) {

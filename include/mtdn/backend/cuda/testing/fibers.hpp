@@ -32,10 +32,10 @@ public:
         for (std::size_t i = 0; i < count; ++i) {
             fibers_[i]->thread = order[i];
             fibers_[i]->state = State::ready;
+            warps_[static_cast<std::size_t>(order[i] / 32)].fibers.push_back(fibers_[i].get());
         }
-        do {
-            while (advance(count)) {}
-        } while (open_barrier(count));
+        do advance(count);
+        while (open_barrier(count));
     }
 
     /// Lets the others go on until they are here too.
@@ -75,22 +75,29 @@ private:
         bool begun = false;
     };
     struct Warp {
+        std::vector<Fiber*> fibers;  // as they take turns
+        std::vector<Fiber*> here;    // and wait for the others
         Lanes lanes{};
-        std::vector<Fiber*> here;
         void (*together)(const Lanes&) = nullptr;
     };
 
-    /// Lets every thread that can go on do so, once; whether there was one.
-    bool advance(std::size_t count) {
-        bool moved = false;
+    /// Lets every thread go on as far as it can before the next one does, with the rest of its warp where they meet: so a
+    /// barrier that is missing is missed.
+    void advance(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
             if (fibers_[i]->state != State::ready) continue;
-            current_ = fibers_[i].get();
-            resume();
-            if (error_) abandon();
-            moved = true;
+            resume(*fibers_[i]);
+            if (fibers_[i]->state != State::meeting) continue;
+            const Warp& warp = warps_[static_cast<std::size_t>(fibers_[i]->thread / 32)];
+            for (bool moved = true; moved;) {
+                moved = false;
+                for (Fiber* fiber : warp.fibers)
+                    if (fiber->state == State::ready) {
+                        resume(*fiber);
+                        moved = true;
+                    }
+            }
         }
-        return moved;
     }
 
     /// Lets all go on if all wait at the barrier; false if all are finished.
@@ -120,9 +127,14 @@ private:
         std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
+    void resume(Fiber& fiber) {
+        current_ = &fiber;
+        enter();
+        if (error_) abandon();
+    }
     // swapcontext asks the system each time. The compiler's own jumps are for functions that have not returned, which
     // those of a stack that nobody touches have not.
-    [[gnu::noinline]] void resume() {
+    [[gnu::noinline]] void enter() {
         if (__builtin_setjmp(scheduler_) == 0) {
             if (current_->begun) __builtin_longjmp(current_->place, 1);
             current_->begun = true;

@@ -12,12 +12,6 @@
 
 namespace mtdn::detail::cuda {
 
-/// The nearest bfloat16, of two equally near ones the even one, in the lower 16 bits.
-inline Word nearest_bf16(float value) {
-    const auto all = std::bit_cast<Word>(value);
-    if (std::isnan(value)) return all >> 16 | 0x40;
-    return (all + 0x7fff + (all >> 16 & 1)) >> 16;
-}
 /// The nearest number of 11 significant bits, of two equally near ones the larger.
 inline Word nearest_tf32(float value) {
     const auto all = std::bit_cast<Word>(value);

@@ -1,0 +1,3 @@
+#include <mtdn/cudnn_kernels.cuh>
+
+template class mtdn::CudaFor<mtdn::CudnnGpu>;
