@@ -26,7 +26,7 @@
 
 namespace mtdn {
 
-/// MPI from its beginning to its end: the process's one value of this type, which outlives all communicators.
+/// MPI from its beginning to its end: the process's one value of this type. What communicates afterwards fails.
 ///
 /// Where an exception takes it away, all ranks are ended, as the others would wait for this one for ever.
 class MpiSession {
@@ -197,7 +197,9 @@ private:
         State& operator=(const State&) = delete;
         ~State() {
             // To free is to wait for the others, who may be waiting elsewhere if this rank is failing.
-            if (std::uncaught_exceptions() > exceptions) return;
+            int ended = 0;
+            MPI_Finalized(&ended);
+            if (ended || std::uncaught_exceptions() > exceptions) return;
             MPI_Comm_free(&behind);
             MPI_Comm_free(&front);
         }

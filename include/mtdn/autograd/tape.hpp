@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <mtdn/backend/backend.hpp>
+#include <mtdn/core/communicator.hpp>
 
 namespace mtdn {
 
@@ -44,8 +45,11 @@ public:
 
     /// @param kept  precision in which values wait that ways back read again. In bfloat16 they take half the
     ///              memory; they are rounded once nobody else holds them, so the way forth is the same
+    /// @param ranks that record the same operations, each on some of the frames and pairs. Batch statistics and losses
+    ///              are those over all of them; a parameter's gradient is this rank's share of the sum
     /// @throws OptionError for TF32
-    explicit Tape(B& backend, Precision kept = Precision::single) : backend_(&backend), precision_(kept) {
+    explicit Tape(B& backend, Precision kept = Precision::single, AnyCommunicator ranks = {})
+        : backend_(&backend), precision_(kept), ranks_(std::move(ranks)), shared_(ranks_.size() > 1) {
         require<OptionError>(kept != Precision::tf32, "Tape: values are kept in single precision or bfloat16, not in TF32");
     }
     Tape(const Tape&) = delete;
@@ -53,6 +57,13 @@ public:
     ~Tape() { clear(); }
 
     B& backend() const { return *backend_; }
+
+    const AnyCommunicator& ranks() const { return ranks_; }
+    /// Whether there are other ranks.
+    bool shared() const { return shared_; }
+    /// Whether this rank's frames and pairs count; if not, it goes along so that the others' exchanges find it.
+    bool counts() const { return counts_; }
+    void set_counts(bool counts) { counts_ = counts; }
 
     /// A place for the gradient of a new result.
     [[gnu::noinline]] Place new_place() {
@@ -258,6 +269,8 @@ private:
 
     B* backend_;
     Precision precision_;
+    AnyCommunicator ranks_;
+    bool shared_ = false, counts_ = true;
     std::vector<KeptValue> values_;
     std::vector<std::size_t> whole_;  // those that may yet be rounded
     Tensor<B> widened_{};             // the last one that was read again

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <mtdn/change/labels.hpp>
+#include <mtdn/core/communicator.hpp>
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/experiment/segment.hpp>
 #include <mtdn/metric/category_matrix.hpp>
@@ -31,14 +32,17 @@ struct SelectionScore {
     double mean = 0;                      ///< mean over tasks and sequences
 };
 
+/// @param ranks that have the same model and call this together: each compares some of the sequences, and all get the
+///              score that one alone would
 /// @throws DataError if no sequence has any of the model's tasks
 template <class Model>
-SelectionScore selection_score(const Model& model, const SequenceView& sequences) {
-    SelectionScore result;
-    std::vector<Index> counted(model.tasks().size());
-    double sum = 0;
-    Index terms = 0;
+SelectionScore selection_score(const Model& model, const SequenceView& sequences, const AnyCommunicator& ranks = {}) {
+    const std::size_t tasks = model.tasks().size();
+    // By sequence and task: a score, and 1 where there is one. Those of the other ranks' sequences are 0 until the sum.
+    std::vector<double> scores(2 * tasks * static_cast<std::size_t>(sequences.size()));
+    Index number = -1;
     for (const Sequence& sequence : sequences) {
+        if (++number % ranks.size() != ranks.rank()) continue;
         std::vector<CategoryMatrix> matrices(model.tasks().size());
         std::vector<const Masks*> masks;
         for (const auto& task : model.tasks()) {
@@ -60,17 +64,27 @@ SelectionScore selection_score(const Model& model, const SequenceView& sequences
         });
         for (std::size_t task = 0; task < matrices.size(); ++task) {
             if (!masks[task]) continue;
-            const double f1 = macro_f1(matrices[task]);
-            result.tasks[model.tasks()[task]] += f1;
-            ++counted[task];
-            sum += f1;
-            ++terms;
+            double* score = &scores[2 * (static_cast<std::size_t>(number) * tasks + task)];
+            score[0] = macro_f1(matrices[task]);
+            score[1] = 1;
         }
+    }
+    ranks.all_reduce(scores);
+
+    SelectionScore result;
+    std::vector<double> counted(tasks);
+    double sum = 0, terms = 0;
+    for (std::size_t i = 0; 2 * i < scores.size(); ++i) {
+        if (scores[2 * i + 1] == 0) continue;
+        result.tasks[model.tasks()[i % tasks]] += scores[2 * i];
+        sum += scores[2 * i];
+        ++counted[i % tasks];
+        ++terms;
     }
     require<DataError>(terms > 0, "selection_score: no sequence has a mask of any of the model's tasks");
     for (std::size_t task = 0; task < counted.size(); ++task)
-        if (counted[task] > 0) result.tasks[model.tasks()[task]] /= static_cast<double>(counted[task]);
-    result.mean = sum / static_cast<double>(terms);
+        if (counted[task] > 0) result.tasks[model.tasks()[task]] /= counted[task];
+    result.mean = sum / terms;
     return result;
 }
 
