@@ -1,3 +1,4 @@
+#include <span>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,50 @@ TEST_CASE("ranks that train again end with the same bits") {
     const auto first = on_ranks<Cpu>(3, recipe("adamw"), 6, CpuOptions{.threads = 1});
     const auto second = on_ranks<Cpu>(3, recipe("adamw"), 6, CpuOptions{.threads = 2});
     CHECK((first[0].weights == second[0].weights));
+}
+
+TEST_CASE("gradients are summed in buckets while the way back goes on, in one order, to the same bits") {
+    // Sums begun are made at the end; how many there were when the last exchange but these came.
+    struct Late : ThreadCommunicator {
+        explicit Late(const ThreadCommunicator& ranks, std::vector<int>& log) : ThreadCommunicator(ranks), begun(&log) {}
+        void all_reduce(std::span<double> values) {
+            before = static_cast<int>(waiting.size());
+            ThreadCommunicator::all_reduce(values);
+        }
+        void all_reduce(std::span<float> values) { ThreadCommunicator::all_reduce(values); }
+        void start_all_reduce(std::span<float> values) { waiting.push_back(values); }
+        void start_all_reduce(std::span<double>) { FAIL("gradients are floats"); }
+        void finish() {
+            begun->push_back(before);
+            begun->push_back(static_cast<int>(waiting.size()));
+            for (const auto values : waiting) ThreadCommunicator::all_reduce(values);
+            waiting.clear();
+        }
+        std::vector<int>* begun;
+        std::vector<std::span<float>> waiting;
+        int before = 0;
+    };
+    static_assert(OverlappingCommunicator<Late>);
+    auto options = recipe("sgd");
+    const auto at_once = on_ranks<Cpu>(2, options, 3, CpuOptions{.threads = 1});
+    options.bucket = GENERATE(1, 300);
+    std::vector<Steps> results(2);
+    std::vector<std::vector<int>> begun(2);
+    run_ranks(2, [&](ThreadCommunicator ranks) {
+        const auto rank = static_cast<std::size_t>(ranks.rank());
+        Cpu cpu({.threads = 1});
+        results[rank] = train_steps(cpu, uneven_film(), options, 3, Late(ranks, begun[rank]));
+    });
+    for (const auto& rank : results) CHECK((rank.weights == at_once[0].weights));
+    REQUIRE(begun[0].size() == 6);
+    CHECK((begun[0] == begun[1]));
+    const int buckets = begun[0][1];
+    CHECK(buckets > (options.bucket == 1 ? 30 : 3));
+    // All but the first block's and what lies in its bucket.
+    for (std::size_t step = 0; step < 3; ++step) {
+        CHECK(begun[0][2 * step + 1] == buckets);
+        CHECK(begun[0][2 * step] >= buckets - (options.bucket == 1 ? 3 : 2));
+    }
 }
 
 TEST_CASE("ranks begin with the weights of rank 0, and rank 0 alone tells of progress") {

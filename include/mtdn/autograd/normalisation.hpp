@@ -44,8 +44,8 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     backend.normalisation(mean, variance, weight.value, bias.value, epsilon, pending.scale, pending.shift);
 
     Tape<B>* tape = x.tape();
-    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
-    const Tensor<B> db = bias.wants_gradient() ? bias.gradient : Tensor<B>{};
+    const Tensor<B> dw = gradient_of(weight, tape);
+    const Tensor<B> db = gradient_of(bias, tape);
     ChannelPart<B> part{value, pending, Tape<B>::no_place};
     if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
         part.place = tape->new_place();

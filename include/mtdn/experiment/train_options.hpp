@@ -74,6 +74,7 @@ struct TrainOptions {
     std::function<void(const TrainProgress&)> progress{};   ///< called after every step, on rank 0
     std::function<void(const EpochRecord&)> on_epoch{};     ///< called after every epoch, on rank 0
     AnyCommunicator ranks{};        ///< processes that train together, each with the same options, data and model
+    Index bucket = 1 << 18;         ///< they sum gradients so many at a time, or a whole parameter's, on the way back
 };
 
 }  // namespace mtdn

@@ -16,6 +16,7 @@
 #include <mtdn/data/resize.hpp>
 #include <mtdn/data/sampler.hpp>
 #include <mtdn/experiment/evaluate.hpp>
+#include <mtdn/experiment/gradient_exchange.hpp>
 #include <mtdn/experiment/train_options.hpp>
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/nn/state.hpp>
@@ -71,6 +72,9 @@ public:
         detail::add_gradients(model_.parameters(), parameters_);
         make_groups();
         make_losses();
+        if (!tape_.shared()) return;
+        exchange_.emplace(model_.parameters(), options_.bucket);
+        tape_.on_way_back([this] { exchange_->advance(tape_); });
     }
 
     const TrainingPosition& position() const { return position_; }
@@ -247,21 +251,12 @@ private:
         require<Error>(std::isfinite(value), "Trainer: the loss became ", value, " in epoch ", position_.epoch,
                        ", batch ", position_.batch, "; lower the rate, or clip the gradient");
         tape_.backward(loss);
-        if (tape_.shared()) add_gradients_of_ranks();
+        if (exchange_) exchange_->finish(tape_);
         if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);
         optimizer_.step(model_.parameters().values, model_.parameters().gradients, groups_, current_rate());
         for (const auto& [path, parameter] : parameters_) ++parameter->version;
         pass.commit();
         return value;
-    }
-
-    void add_gradients_of_ranks() {
-        const auto& gradients = model_.parameters().gradients;
-        exchanged_.resize(static_cast<std::size_t>(gradients.shape().size()));
-        const std::span<typename B::Scalar> values(exchanged_);
-        model_.backend().download(gradients, values);
-        options_.ranks.all_reduce(values);
-        upload(std::span<const typename B::Scalar>(values), gradients);
     }
 
     // The batch's labels of one task, from the masks of its frames.
@@ -330,6 +325,7 @@ private:
     AnySchedule schedule_;
     AnyOptimizer<B> optimizer_;
     Tape<B> tape_;
+    std::optional<GradientExchange<B>> exchange_;  // with other ranks, if there are any
     std::vector<detail::NamedParameter<B>> parameters_;
     std::vector<ParameterGroup> groups_;
     std::vector<AnyLoss<B>> losses_;
@@ -342,7 +338,6 @@ private:
     std::vector<Index> all_;
     std::vector<typename B::Scalar> input_;
     std::vector<std::uint8_t> labels_;
-    std::vector<typename B::Scalar> exchanged_;
     TrainingPosition position_;
     StateDictionary best_;
     Index pairs_done_ = 0;
