@@ -18,7 +18,7 @@ const std::map<std::string, int> floors{
 };
 // Headers beside the folders: the umbrellas, which the library itself never includes, and the version.
 const std::set<std::string> umbrellas{"mtdn/mtdn.hpp", "mtdn/io.hpp", "mtdn/cuda.hpp", "mtdn/cuda_kernels.cuh",
-                                      "mtdn/mpi.hpp"};
+                                      "mtdn/mpi.hpp", "mtdn/nccl.hpp"};
 constexpr std::size_t most_lines = 450;
 
 /// What the angle-bracket includes of a file name.

@@ -33,8 +33,10 @@ bool equal(const MpiCommunicator& ranks, const char* what, double tolerance, Tra
 }  // namespace
 
 int main() {
-    const MpiSession session;
-    const MpiCommunicator ranks;
+    //[ranks
+    const mtdn::MpiSession session;  // to the end of main; where an exception ends it earlier, it ends all ranks
+    const mtdn::MpiCommunicator ranks;
+    //]
     TrainOptions sgd;
     sgd.optimizer = "sgd";
     sgd.rate = 2e-4;
