@@ -31,7 +31,7 @@ TrainOptions recipe(const std::string& optimizer) {
     options.batch = 4;  // 18 pairs: an epoch's last batch has 2
     options.size = 16;
     options.optimizer = optimizer;
-    options.rate = optimizer == "sgd" ? 2e-4 : 1e-3;
+    options.rate = optimizer == "sgd" ? 1e-4 : 1e-3;
     options.seed = 3;
     return options;
 }

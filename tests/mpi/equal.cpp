@@ -39,7 +39,7 @@ int main() {
     //]
     TrainOptions sgd;
     sgd.optimizer = "sgd";
-    sgd.rate = 2e-4;
+    sgd.rate = 1e-4;
     sgd.loss.beta = 0;
     bool good = equal<Cpu>(ranks, "20 SGD steps on Cpu", 1e-5, sgd, CpuOptions{.threads = 1});
     TrainOptions adamw;
