@@ -76,7 +76,8 @@ private:
             if (code != cudaSuccess) refuse(call, cudaGetErrorString(code));
         }
         [[noreturn]] void refuse(const char* call, const char* why) const {
-            fail<BackendError>("NcclCommunicator: rank ", rank, " of ", size, ", GPU ", device, ": ", call, " failed: ", why);
+            fail<BackendError>("NcclCommunicator: rank ", rank, " of ", size, ", GPU ", device, ": ", call, " failed: ",
+                               why);
         }
 
         /// Device memory for as much, sent and received.
@@ -92,11 +93,13 @@ private:
         }
         template <class T>
         void upload(std::span<const T> values) const {
-            check(cudaMemcpyAsync(sent, values.data(), values.size_bytes(), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+            check(cudaMemcpyAsync(sent, values.data(), values.size_bytes(), cudaMemcpyHostToDevice, stream),
+                  "cudaMemcpyAsync");
         }
         template <class T>
         void download(const void* from, std::span<T> values) const {
-            check(cudaMemcpyAsync(values.data(), from, values.size_bytes(), cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+            check(cudaMemcpyAsync(values.data(), from, values.size_bytes(), cudaMemcpyDeviceToHost, stream),
+                  "cudaMemcpyAsync");
             wait();
         }
 
