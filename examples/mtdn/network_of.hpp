@@ -78,6 +78,11 @@ public:
         mtdn::Trainer<Model> trainer(model_, data, options);
         const auto checkpoint = run.folder / "checkpoint.safetensors";
         if (run.resume) mtdn::load_checkpoint(checkpoint, trainer);
+        if (!run.writes) {
+            trainer.run([](auto&, bool) { return true; });
+            if (options.keep_best) trainer.restore_best();
+            return trainer.position().curve;
+        }
 
         const mtdn::Index first = trainer.position().epoch;
         std::vector<std::string> columns{"rate", "loss", "validation"};
