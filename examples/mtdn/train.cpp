@@ -188,9 +188,9 @@ void train(TrainCommand& c, Common& common, const Ranks& ranks) {
         if (c.run.writes) print_warnings(warnings);
     }
     if (c.run.writes) {
-        std::cerr << c.model.backbone << ", " << network->parameter_count() << " parameters, " << network->device();
-        if (ranks.all.size() > 1) std::cerr << ", " << ranks.all.size() << " ranks";
-        std::cerr << '\n';
+        const auto others = ranks.all.size() > 1 ? mtdn::concatenate(", ", ranks.all.size(), " ranks") : "";
+        std::cerr << mtdn::concatenate(c.model.backbone, ", ", network->parameter_count(), " parameters, ", network->device(),
+                                       others, '\n');
         if (!c.resume) begin(c, common);
     }
     c.run.folder = c.out;
@@ -231,8 +231,8 @@ void add_train(CLI::App& app, Common& common) {
             train(*options, common, ranks);
         } catch (const std::exception& error) {
             if (!ranks.end) throw;
-            // The others would wait for this one.
-            std::cerr << "mtdn: rank " << ranks.all.rank() << " of " << ranks.all.size() << ": " << error.what() << std::endl;
+            // The others would wait for this one. The line goes out whole, as they may write one too.
+            std::cerr << mtdn::concatenate("mtdn: rank ", ranks.all.rank(), " of ", ranks.all.size(), ": ", error.what(), '\n');
             ranks.end(dynamic_cast<const mtdn::OptionError*>(&error) ? 2 : 1);
         }
     });

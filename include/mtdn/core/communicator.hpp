@@ -7,21 +7,42 @@
 
 namespace mtdn {
 
+namespace detail {
+template <class C>
+concept knows_its_rank_among_how_many = requires(C& communicator) {
+    { communicator.rank() } -> std::same_as<int>;
+    { communicator.size() } -> std::same_as<int>;
+};
+template <class C>
+concept sums_over_ranks = requires(C& communicator, std::span<float> floats, std::span<double> doubles) {
+    { communicator.all_reduce(floats) } -> std::same_as<void>;
+    { communicator.all_reduce(doubles) } -> std::same_as<void>;
+};
+template <class C>
+concept copies_from_rank_0 = requires(C& communicator, std::span<float> floats, std::span<double> doubles) {
+    { communicator.broadcast(floats) } -> std::same_as<void>;
+    { communicator.broadcast(doubles) } -> std::same_as<void>;
+};
+template <class C>
+concept waits_for_all_ranks = requires(C& communicator) {
+    { communicator.barrier() } -> std::same_as<void>;
+};
+template <class C>
+concept sums_while_its_process_works_on = requires(C& communicator, std::span<float> floats, std::span<double> doubles) {
+    { communicator.start_all_reduce(floats) } -> std::same_as<void>;
+    { communicator.start_all_reduce(doubles) } -> std::same_as<void>;
+    { communicator.finish() } -> std::same_as<void>;
+};
+}  // namespace detail
+
 /// Processes that train one model together.
 ///
 /// `all_reduce` replaces every rank's values by their sum, added in the order of the ranks, so that it is the same
 /// bits everywhere and every time. `broadcast` gives every rank the values of rank 0. `barrier` returns when every
 /// rank has called it.
 template <class C>
-concept Communicator = requires(C& communicator, std::span<float> floats, std::span<double> doubles) {
-    { communicator.rank() } -> std::same_as<int>;
-    { communicator.size() } -> std::same_as<int>;
-    { communicator.all_reduce(floats) } -> std::same_as<void>;
-    { communicator.all_reduce(doubles) } -> std::same_as<void>;
-    { communicator.broadcast(floats) } -> std::same_as<void>;
-    { communicator.broadcast(doubles) } -> std::same_as<void>;
-    { communicator.barrier() } -> std::same_as<void>;
-};
+concept Communicator = detail::knows_its_rank_among_how_many<C> && detail::sums_over_ranks<C> &&
+                       detail::copies_from_rank_0<C> && detail::waits_for_all_ranks<C>;
 
 /// One process on its own: every exchange leaves the values as they are.
 struct Alone {
@@ -40,12 +61,7 @@ static_assert(Communicator<Alone>);
 /// `start_all_reduce` begins what `all_reduce` does; the values are neither read nor written until `finish`, which returns
 /// when all sums begun are there. Other exchanges may come between.
 template <class C>
-concept OverlappingCommunicator =
-    Communicator<C> && requires(C& communicator, std::span<float> floats, std::span<double> doubles) {
-        { communicator.start_all_reduce(floats) } -> std::same_as<void>;
-        { communicator.start_all_reduce(doubles) } -> std::same_as<void>;
-        { communicator.finish() } -> std::same_as<void>;
-    };
+concept OverlappingCommunicator = Communicator<C> && detail::sums_while_its_process_works_on<C>;
 
 /// Any communicator, chosen at run time; `Alone` if none is given. Copies share it.
 ///
