@@ -52,7 +52,8 @@ public:
         if (wrong != categories + sums_.size())
             fail<DataError>("PredictionAccumulator: category ", int{*wrong}, " at ", place(wrong - categories),
                             "; expected 0 to 3");
-        for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += one * ((categories[i] >> bit) & 1);
+        last_ = 0;
+        for (std::size_t i = 0; i < sums_.size(); ++i) add(i, one * ((categories[i] >> bit) & 1));
         ++count_;
     }
 
@@ -61,12 +62,15 @@ public:
     /// @throws DataError if a pixel's logits are NaN or have no finite maximum
     void add_logits(const float* logits, Slot slot = Slot::query) {
         check(logits);
+        last_ = 0;
         const int bit = bit_of(slot);
         for (std::size_t i = 0; i < sums_.size(); ++i, logits += category_count)
-            sums_[i] +=
-                soft_ ? fixed_point(feature_probability(logits, bit)) : one * ((largest_logit(logits) >> bit) & 1);
+            add(i, soft_ ? fixed_point(feature_probability(logits, bit)) : one * ((largest_logit(logits) >> bit) & 1));
         ++count_;
     }
+
+    /// The feature's area in pixels by the last pair alone: its votes, or its probabilities, summed.
+    double last_area() const { return static_cast<double>(last_) / static_cast<double>(one); }
 
     /// The average in each pixel: the share of votes for feature, or its mean probability.
     ///
@@ -101,10 +105,16 @@ public:
     void reset() {
         std::fill(sums_.begin(), sums_.end(), 0);
         count_ = 0;
+        last_ = 0;
     }
 
 private:
     static constexpr std::uint64_t one = std::uint64_t{1} << 32;
+
+    void add(std::size_t i, std::uint64_t part) {
+        sums_[i] += part;
+        last_ += part;
+    }
 
     static int bit_of(Slot slot) { return slot == Slot::query ? 1 : 0; }
 
@@ -149,6 +159,7 @@ private:
     Index height_ = 0, width_ = 0;
     bool soft_ = false;
     Index count_ = 0;
+    std::uint64_t last_ = 0;           // what the last pair added, as `sums_`
     std::vector<std::uint64_t> sums_;  // in units of 2⁻³²
 };
 

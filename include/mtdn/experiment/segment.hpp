@@ -20,13 +20,18 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
                                       const SegmentOptions& options = {}) {
     const Index count = extent(frames, 0);
     Index done = 0, total = 0;
-    for (Index query = 0; query < count; ++query) total += static_cast<Index>(fusion.partners(query, count).size());
+    std::vector<std::vector<double>> areas(static_cast<std::size_t>(count));
+    for (Index query = 0; query < count; ++query) {
+        areas[static_cast<std::size_t>(query)].resize(fusion.partners(query, count).size());
+        total += static_cast<Index>(areas[static_cast<std::size_t>(query)].size());
+    }
     SequenceComparison<Model> comparison(model, frames, options.memory, total);
     const Index height = comparison.size().height, width = comparison.size().width;
     Segmentation result;
     for (const auto& task : model.tasks()) {
         result.masks[task] = make_array<std::uint8_t>(count, height, width);
         result.uncertainty[task] = make_array<float>(count, height, width);
+        result.areas[task] = areas;
     }
     // Where not all features fit, a block of queries meets one block of partners after the other.
     const bool all_fit = comparison.capacity() >= count;
@@ -35,11 +40,13 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
         struct Question {
             Index query;
             Comparison asked;
+            std::size_t place;  // in the list of `partners`
         };
         std::vector<Question> questions;
         const Index last = std::min(count, first + block);
         for (Index query = first; query < last; ++query)
-            for (const Comparison& asked : fusion.partners(query, count)) questions.push_back({query, asked});
+            for (std::size_t place = 0; const Comparison& asked : fusion.partners(query, count))
+                questions.push_back({query, asked, place++});
         std::stable_sort(questions.begin(), questions.end(), [&](const Question& a, const Question& b) {
             const auto other = [&](const Question& q) {
                 return (q.asked.slot == Slot::query ? q.asked.pair.partner : q.asked.pair.query) / block;
@@ -59,6 +66,8 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
                 vote.add_logits(answer, question.asked.slot);
             else
                 vote.add_categories(answer, question.asked.slot);
+            result.areas[model.tasks()[static_cast<std::size_t>(task)]][static_cast<std::size_t>(question.query)]
+                        [question.place] = vote.last_area();
             if (options.progress && task == 0) options.progress(++done, total);
         };
         if (votes.front().front().soft())
