@@ -159,7 +159,8 @@ TEST_CASE("a window leaves points out, and what cannot be fitted is an error") {
     auto [seconds, volume] = curve(RateLaw::zeroth_order, 0.003, 1, 40);
     auto spoilt = volume;
     spoilt.back() = 1e6;
-    const auto fit = fit_rate_law(RateLaw::zeroth_order, seconds, spoilt, {.from = 45, .to = seconds.back() - 1, .onset = 40});
+    const auto fit =
+        fit_rate_law(RateLaw::zeroth_order, seconds, spoilt, {.from = 45, .to = seconds.back() - 1, .onset = 40});
     CHECK(fit.seconds.size() == seconds.size() - 2);
     CHECK(fit.parameter("rate").value == Approx(0.003));
 
@@ -169,14 +170,16 @@ TEST_CASE("a window leaves points out, and what cannot be fitted is an error") {
         change(t, v, options);
         return message_of<Error>([&] { fit_rate_law(RateLaw::avrami, t, v, options); });
     };
-    CHECK_THAT(error([](auto&, auto&, auto& o) { o.to = 60; }), Contains("avrami has 3 parameters, and 3 points are too few"));
+    CHECK_THAT(error([](auto&, auto&, auto& o) { o.to = 60; }),
+               Contains("avrami has 3 parameters, and 3 points are too few"));
     CHECK_THAT(error([](auto&, auto& v, auto&) { v[0] = 0; }), Contains("the first volume is 0"));
     CHECK_THAT(error([](auto&, auto& v, auto&) { v[3] = std::nan(""); }), Contains("point 3"));
     CHECK_THAT(error([](auto& t, auto&, auto&) { t[3] = t[2]; }), Contains("time does not rise at point 3"));
     CHECK_THAT(error([](auto& t, auto&, auto&) { t.pop_back(); }), Contains("23 times, 24 volumes"));
     CHECK_THAT(error([](auto&, auto&, auto& o) { o.onset = 1e4; }), Contains("not before the last point"));
     CHECK_THAT(error([](auto&, auto&, auto& o) { o.confidence = 1; }), Contains("confidence"));
-    CHECK_THAT(error([](auto&, auto&, auto& o) { o.onset = 41, o.fit_onset = true; }), Contains("either given or fitted"));
+    CHECK_THAT(error([](auto&, auto&, auto& o) { o.onset = 41, o.fit_onset = true; }),
+               Contains("either given or fitted"));
 }
 
 TEST_CASE("factors of intervals are those of the tables") {
@@ -192,6 +195,8 @@ TEST_CASE("factors of intervals are those of the tables") {
 TEST_CASE("a calibrated factor is the rank that covers a new frame") {
     CHECK(calibrated_factor({3, 1, 2, 9, 5, 4, 8, 7, 6}, 0.9) == 9);
     CHECK(calibrated_factor({3, 1, 2, 9, 5, 4, 8, 7, 6}, 0.5) == 5);
-    CHECK_THAT(message_of<DataError>([] { calibrated_factor({1, 2, 3, 4, 5, 6, 7, 8}, 0.9); }),
+    CHECK_THAT(message_of<DataError>([] {
+                   calibrated_factor({1, 2, 3, 4, 5, 6, 7, 8}, 0.9);
+               }),
                Contains("8 frames are too few for a confidence of 0.9; expected at least 9"));
 }

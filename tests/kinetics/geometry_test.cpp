@@ -55,8 +55,8 @@ TEST_CASE("counted areas are off by as much as they say") {
             squares += off * off / count;
             said += counted.error / count;
         }
-        // The root mean square of 300 draws is itself known to 4 %; 3 standard deviations of that, and a little for discs
-        // of finite size.
+        // The root mean square of 300 draws is itself known to 4 %; 3 standard deviations of that, and a little for
+        // discs of finite size.
         CHECK(said == Approx(std::sqrt(squares)).epsilon(0.15));
     }
     auto whole = full_array<std::uint8_t>(1, 1, 2, 3);  // its outline is the border: 10 edges
@@ -71,8 +71,9 @@ TEST_CASE("the length along the axis is right at every angle to a fraction of a 
     for (int i = 0; i < count; ++i) {
         const double length = random.uniform(40, 90), width = random.uniform(10, 24);
         auto mask = make_array<std::uint8_t>(1, side, side);
-        draw(mask, 0, rectangle(60 + random.uniform(), 60 + random.uniform(), random.uniform(0, 2 * std::numbers::pi), length,
-                                width));
+        draw(mask, 0,
+             rectangle(60 + random.uniform(), 60 + random.uniform(), random.uniform(0, 2 * std::numbers::pi), length,
+                       width));
         const double off = lengths_along_axis(mask)[0] - length;
         INFO(length << " × " << width);
         CHECK(std::abs(off) < 1);  // along rows or columns, each end is drawn up to half a pixel off
@@ -110,6 +111,7 @@ TEST_CASE("core pixels outside the filament are counted and taken away") {
     const Masks inside = core_inside(outer, core);
     CHECK(stray_core_pixels(outer, inside) == std::vector<Index>{0, 0});
     CHECK(count_area(frame_data(inside, 1), side, side).area == 750);
-    CHECK_THAT(mtdn::testing::message_of<ShapeError>([&] { core_inside(outer, make_array<std::uint8_t>(1, side, side)); }),
-               Contains("core_inside: the filament's masks has size"));
+    CHECK_THAT(
+        mtdn::testing::message_of<ShapeError>([&] { core_inside(outer, make_array<std::uint8_t>(1, side, side)); }),
+        Contains("core_inside: the filament's masks has size"));
 }

@@ -20,7 +20,8 @@ TaskMasks bars(const std::vector<Index>& rows) {
         auto& all = masks[task] = full_array<std::uint8_t>(0, rows.size(), 64, 20);
         for (std::size_t i = 0; i < rows.size(); ++i)
             for (std::size_t y = 0; y < static_cast<std::size_t>(rows[i]); ++y)
-                for (auto x = static_cast<std::size_t>(left); x < static_cast<std::size_t>(right); ++x) all(i, y + 2, x) = 1;
+                for (auto x = static_cast<std::size_t>(left); x < static_cast<std::size_t>(right); ++x)
+                    all(i, y + 2, x) = 1;
     }
     return masks;
 }
@@ -102,7 +103,8 @@ TEST_CASE("every member of an ensemble gives a curve, and their spread is the er
         CHECK(grown(spread.outer_area.error[i], alone.outer_area.error[i]) == Approx(0.5 * rows));
         CHECK(spread.core_area.error[i] == alone.core_area.error[i]);
         const double v[] = {9.5 * 9.5 - 16, 84, 10.5 * 10.5 - 16}, mean = (v[0] + v[1] + v[2]) / 3;
-        const double deviation = std::sqrt((std::pow(v[0] - mean, 2) + std::pow(v[1] - mean, 2) + std::pow(v[2] - mean, 2)) / 2);
+        const double deviation =
+            std::sqrt((std::pow(v[0] - mean, 2) + std::pow(v[1] - mean, 2) + std::pow(v[2] - mean, 2)) / 2);
         CHECK(grown(spread.volume.error[i], alone.volume.error[i]) == Approx(std::numbers::pi / 4 * rows * deviation));
         // Each member is as much off at the start as later, so what is converted does not depend on the member.
         CHECK(spread.conversion.error[i] == Approx(alone.conversion.error[i]).epsilon(1e-9));
@@ -113,7 +115,8 @@ TEST_CASE("every member of an ensemble gives a curve, and their spread is the er
 TEST_CASE("a core outside the filament is counted, and taken away on request") {
     auto masks = bars({60, 56, 50, 42});
     masks["A2"](1, 60, 10) = 1;  // the second bar ends at row 57
-    const auto as_it_is = measure_kinetics(masks, four_seconds), enforced = measure_kinetics(masks, four_seconds, {.enforce = true});
+    const auto as_it_is = measure_kinetics(masks, four_seconds),
+               enforced = measure_kinetics(masks, four_seconds, {.enforce = true});
     CHECK(as_it_is.stray == std::vector<Index>{0, 1, 0, 0});
     CHECK(enforced.stray == as_it_is.stray);
     CHECK(as_it_is.core_area.value[1] == 225);
@@ -126,8 +129,10 @@ TEST_CASE("input that has no kinetics is an error") {
                            const EnsembleAreas& a = {}) {
         return message_of<Error>([&] { measure_kinetics(m, t, o, a); });
     };
-    CHECK_THAT(error(bars({0, 56, 50, 42}), four_seconds), Contains("the first frame's volume is 0 px³ (A1 0 px, A2 0 px)"));
-    CHECK_THAT(error({{"A1", masks.at("A2")}, {"A2", masks.at("A1")}}, four_seconds), Contains("the first frame's volume is -"));
+    CHECK_THAT(error(bars({0, 56, 50, 42}), four_seconds),
+               Contains("the first frame's volume is 0 px³ (A1 0 px, A2 0 px)"));
+    CHECK_THAT(error({{"A1", masks.at("A2")}, {"A2", masks.at("A1")}}, four_seconds),
+               Contains("the first frame's volume is -"));
     CHECK_THAT(error(masks, {0, 2, 2, 9}), Contains("time does not rise at frame 2 (2 s, then 2 s)"));
     CHECK_THAT(error(masks, {0, 1}), Contains("4 frames, but 2 times"));
     CHECK_THAT(error({{"A1", masks.at("A1")}}, four_seconds), Contains("no masks of task \"A2\""));
@@ -135,7 +140,8 @@ TEST_CASE("input that has no kinetics is an error") {
     CHECK_THAT(error(bars({60}), {0}), Contains("needs 2 frames, got 1"));
     CHECK_THAT(error(masks, four_seconds, {.length = {1, 2}}), Contains("4 frames, but 2 lengths"));
     CHECK_THAT(error(masks, four_seconds, {.length = {-3}}), Contains("the length in frame 0 is -3"));
-    CHECK_THAT(error(masks, four_seconds, {.length = {60, 56, 0, 42}}), Contains("frame 2 shows 500 px of filament, but its length is 0"));
+    CHECK_THAT(error(masks, four_seconds, {.length = {60, 56, 0, 42}}),
+               Contains("frame 2 shows 500 px of filament, but its length is 0"));
     CHECK_THAT(error(masks, four_seconds, {}, {{"A1", {{1, 2}, {1, 2}}}}), Contains("areas of A1 are of 2"));
     CHECK_THAT(error(masks, four_seconds, {}, {{"A1", {{1, 2}, {1, 2}, {1}, {1, 2}}}}), Contains("but 1 in frame 2"));
     CHECK_THAT(error(masks, four_seconds, {}, {{"A1", {{1}, {1}, {1}, {1}}}}), Contains("1 areas of A1, but 0 of A2"));
@@ -147,9 +153,9 @@ TEST_CASE("straight tubes' volumes are within 2 % of the truth, by measured leng
     Index frames = 0;
     for (const auto& sequence : film.sequences())
         for (const bool given : {false, true}) {
-            const auto kinetics = measure_kinetics(
-                sequence.masks, sequence.seconds,
-                {.length = given ? sequence.series.at("length") : std::vector<double>{}});
+            const auto kinetics =
+                measure_kinetics(sequence.masks, sequence.seconds,
+                                 {.length = given ? sequence.series.at("length") : std::vector<double>{}});
             for (std::size_t i = 0; i < sequence.seconds.size(); ++i) {
                 const double truth = sequence.series.at("volume")[i];
                 if (truth == 0) {

@@ -63,7 +63,8 @@ namespace detail {
 /// positive; errors are those of the parameters themselves.
 class RateFitter {
 public:
-    RateFitter(RateLaw law, std::span<const double> times, std::span<const double> volumes, std::span<const double> errors)
+    RateFitter(RateLaw law, std::span<const double> times, std::span<const double> volumes,
+               std::span<const double> errors)
         : times_(times), volumes_(volumes), errors_(errors), law_(law) {}
 
     struct Result {
@@ -78,7 +79,8 @@ public:
         const bool free = !onset;
         const double first = times_.front(), last = times_.back();
         Result result{{}, {}, onset.value_or(first), free};
-        const Residuals residuals = [&](const Eigen::VectorXd& x, Eigen::VectorXd& values, Eigen::MatrixXd* derivatives) {
+        const Residuals residuals = [&](const Eigen::VectorXd& x, Eigen::VectorXd& values,
+                                        Eigen::MatrixXd* derivatives) {
             evaluate(x, onset, values, derivatives, true);
         };
         std::vector<double> onsets{onset.value_or(first)};
@@ -89,7 +91,8 @@ public:
                 for (const double exponent : law_ == RateLaw::avrami ? std::vector{1.0, 2.5} : std::vector{1.0}) {
                     if (!(begin < last)) continue;
                     const auto found = minimise(residuals, start(begin, factor, exponent, free), points());
-                    const bool inside = !free || (found.parameters.tail(1)[0] > first && found.parameters.tail(1)[0] < last);
+                    const bool inside =
+                        !free || (found.parameters.tail(1)[0] > first && found.parameters.tail(1)[0] < last);
                     if (inside && found.sum_of_squares < result.best.sum_of_squares) result.best = found;
                 }
         if (result.best.parameters.size() == 0) return result;
@@ -148,9 +151,9 @@ private:
 
 /// Fits a rate law to volumes by least squares.
 ///
-/// Intervals are Student's, from the covariance s²(JᵀJ)⁻¹ at the minimum with s² the sum of squares over the points less
-/// the parameters: errors, where they are given, count as weights alone. An onset that is to be fitted, but would not
-/// come after the first point, is held there: nothing before it could tell volume from onset.
+/// Intervals are Student's, from the covariance s²(JᵀJ)⁻¹ at the minimum with s² the sum of squares over the points
+/// less the parameters: errors, where they are given, count as weights alone. An onset that is to be fitted, but would
+/// not come after the first point, is held there: nothing before it could tell volume from onset.
 ///
 /// @param seconds rising
 /// @param error   standard errors of the volumes, positive; empty: equal
@@ -158,7 +161,8 @@ private:
 inline RateFit fit_rate_law(RateLaw law, std::span<const double> seconds, std::span<const double> volume,
                             const FitOptions& options = {}, std::span<const double> error = {}) {
     require<ShapeError>(seconds.size() == volume.size() && (error.empty() || error.size() == volume.size()),
-                        "fit_rate_law: ", seconds.size(), " times, ", volume.size(), " volumes and ", error.size(), " errors");
+                        "fit_rate_law: ", seconds.size(), " times, ", volume.size(), " volumes and ", error.size(),
+                        " errors");
     require<OptionError>(!(options.onset && options.fit_onset), "fit_rate_law: the onset is either given or fitted");
     std::vector<double> times, volumes, errors;
     for (std::size_t i = 0; i < seconds.size(); ++i) {
@@ -166,8 +170,8 @@ inline RateFit fit_rate_law(RateLaw law, std::span<const double> seconds, std::s
         require<DataError>(std::isfinite(seconds[i]) && std::isfinite(volume[i]), "fit_rate_law: point ", i, " is (",
                            seconds[i], ", ", volume[i], "); expected finite numbers");
         require<DataError>(times.empty() || seconds[i] > times.back(), "fit_rate_law: time does not rise at point ", i);
-        require<DataError>(error.empty() || (error[i] > 0 && std::isfinite(error[i])), "fit_rate_law: the error of point ",
-                           i, " is not positive");
+        require<DataError>(error.empty() || (error[i] > 0 && std::isfinite(error[i])),
+                           "fit_rate_law: the error of point ", i, " is not positive");
         times.push_back(seconds[i]);
         volumes.push_back(volume[i]);
         if (!error.empty()) errors.push_back(error[i]);
@@ -175,7 +179,8 @@ inline RateFit fit_rate_law(RateLaw law, std::span<const double> seconds, std::s
     const std::size_t unknowns = 2 + (law == RateLaw::avrami) + options.fit_onset;
     require<DataError>(times.size() > unknowns, "fit_rate_law: ", name_of(law), " has ", unknowns, " parameters, and ",
                        times.size(), " points are too few; expected at least ", unknowns + 1);
-    require<DataError>(volumes.front() > 0, "fit_rate_law: the first volume is ", volumes.front(), "; expected a positive one");
+    require<DataError>(volumes.front() > 0, "fit_rate_law: the first volume is ", volumes.front(),
+                       "; expected a positive one");
     require<OptionError>(!options.onset || *options.onset < times.back(), "fit_rate_law: the onset, ",
                          options.onset.value_or(0), " s, is not before the last point, ", times.back(), " s");
 
@@ -203,7 +208,8 @@ inline RateFit fit_rate_law(RateLaw law, std::span<const double> seconds, std::s
     fit.onset = origin + found.onset * time_unit;
     const auto n = static_cast<double>(times.size()), p = static_cast<double>(found.best.parameters.size());
     const auto covariance = detail::unscaled_covariance(found.derivatives);
-    const double scale = std::sqrt(found.best.sum_of_squares / (n - p)), reach = interval_factor(options.confidence, n - p);
+    const double scale = std::sqrt(found.best.sum_of_squares / (n - p)),
+                 reach = interval_factor(options.confidence, n - p);
     std::vector<std::pair<std::string, double>> units{{"volume", volume_unit}, {"rate", 1 / time_unit}};
     if (law == RateLaw::avrami) units.emplace_back("exponent", 1);
     if (found.onset_fitted) units.emplace_back("onset", time_unit);
@@ -223,7 +229,8 @@ inline RateFit fit_rate_law(RateLaw law, std::span<const double> seconds, std::s
         fit.seconds.push_back(origin + times[i] * time_unit);
         fit.residuals.push_back(volumes[i] * volume_unit - fit.volume(fit.seconds.back()));
     }
-    fit.r_squared = about_mean > 0 ? 1 - found.best.sum_of_squares / about_mean : std::numeric_limits<double>::quiet_NaN();
+    fit.r_squared =
+        about_mean > 0 ? 1 - found.best.sum_of_squares / about_mean : std::numeric_limits<double>::quiet_NaN();
     fit.sum_of_squares = found.best.sum_of_squares * (errors.empty() ? volume_unit * volume_unit : 1);
     const double k = p + 1;  // the residuals' variance is estimated, too
     fit.aicc = n > k + 1 ? n * std::log(fit.sum_of_squares / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)

@@ -28,8 +28,8 @@ struct CountedArea {
 /// Counts a mask's feature pixels.
 ///
 /// The count of lattice points in a region whose outline has the length P and no preferred direction deviates from its
-/// area by √(P Σ_{k≠0} |k|⁻³ / (4π³)) = √(0.0728 P) at a random place. P is π/4 of the pixels' edges between feature and
-/// background (Cauchy, Crofton).
+/// area by √(P Σ_{k≠0} |k|⁻³ / (4π³)) = √(0.0728 P) at a random place. P is π/4 of the pixels' edges between feature
+/// and background (Cauchy, Crofton).
 ///
 /// @source Matérn 1989, "Precision of area estimation: a numerical study"
 inline CountedArea count_area(const std::uint8_t* mask, Index height, Index width) {
@@ -108,20 +108,21 @@ inline double extent_along(const std::uint8_t* mask, Index height, Index width, 
 
 }  // namespace detail
 
-/// Length of a filament in each frame in pixels: the extent of its mask along the mask's principal axis; 0 where the mask
-/// is empty.
+/// Length of a filament in each frame in pixels: the extent of its mask along the mask's principal axis; 0 where the
+/// mask is empty.
 ///
 /// Seen from the frame in which the filament is longest, forwards and back, its axis does not turn by more than 45°
-/// between frames: a stub that is wider than long has the other principal axis, and one whose sides differ by less than a
-/// factor of 1.5, so that they tell no direction, has the axis of the frame before.
+/// between frames: a stub that is wider than long has the other principal axis, and one whose sides differ by less than
+/// a factor of 1.5, so that they tell no direction, has the axis of the frame before.
 inline std::vector<double> lengths_along_axis(const Masks& masks) {
     constexpr double telling = 1.5;
     const Index frames = extent(masks, 0), height = extent(masks, 1), width = extent(masks, 2);
     std::vector<detail::Moments> all;
     for (Index i = 0; i < frames; ++i) all.push_back(detail::moments(frame_data(masks, i), height, width));
-    const Index longest = std::max_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
-                              return a.long_variance < b.long_variance;
-                          }) - all.begin();
+    const Index longest =
+        std::max_element(all.begin(), all.end(),
+                         [](const auto& a, const auto& b) { return a.long_variance < b.long_variance; }) -
+        all.begin();
     std::vector<double> lengths(all.size(), 0);
     Axis axis;
     const auto measure = [&](Index i) {
@@ -147,8 +148,7 @@ inline std::vector<Index> stray_core_pixels(const Masks& outer, const Masks& cor
     detail::require_same_size(outer, core, "stray_core_pixels", "filament's masks", "core's");
     std::vector<Index> counts(extent(outer, 0), 0);
     const std::size_t pixels = counts.empty() ? 0 : outer.size() / counts.size();
-    for (std::size_t i = 0; i < outer.size(); ++i)
-        counts[i / pixels] += core.data()[i] == 1 && outer.data()[i] != 1;
+    for (std::size_t i = 0; i < outer.size(); ++i) counts[i / pixels] += core.data()[i] == 1 && outer.data()[i] != 1;
     return counts;
 }
 

@@ -93,8 +93,8 @@ inline std::vector<std::vector<double>> curves_of_members(const EnsembleAreas& a
     std::vector<std::vector<double>> curves;
     const auto found = areas.find(task);
     if (found == areas.end() || found->second.empty()) return curves;
-    require<DataError>(found->second.size() == frames, "measure_kinetics: ", frames, " frames, but the ensemble's areas of ",
-                       task, " are of ", found->second.size());
+    require<DataError>(found->second.size() == frames, "measure_kinetics: ", frames,
+                       " frames, but the ensemble's areas of ", task, " are of ", found->second.size());
     curves.resize(found->second.front().size());
     for (std::size_t i = 0; i < frames; ++i) {
         const auto& of_frame = found->second[i];
@@ -110,8 +110,8 @@ inline std::vector<std::vector<double>> curves_of_members(const EnsembleAreas& a
 /// Areas, length, volume, conversion and rate of one filament from its masks.
 ///
 /// Each member of an ensemble gives a curve of its own; the standard deviation of these curves is one part of a
-/// quantity's error, that of counting pixels (`count_area`) the other. Members share their mistakes, so the error is not
-/// divided by the root of their number, and what they have in common is not in it: `calibrated_factor` mends that.
+/// quantity's error, that of counting pixels (`count_area`) the other. Members share their mistakes, so the error is
+/// not divided by the root of their number, and what they have in common is not in it: `calibrated_factor` mends that.
 ///
 /// @param areas of the ensemble's members, as `Segmentation::areas`; fewer than two a frame tell nothing
 /// @throws DataError if a task has no masks, time does not rise or the first frame shows no volume; ShapeError
@@ -127,7 +127,8 @@ inline FilamentKinetics measure_kinetics(const TaskMasks& masks, const std::vect
     const Masks& all_core = masks_of(options.core);
     const Index height = extent(outer, 1), width = extent(outer, 2);
     const auto frames = static_cast<std::size_t>(extent(outer, 0));
-    require<ShapeError>(seconds.size() == frames, "measure_kinetics: ", frames, " frames, but ", seconds.size(), " times");
+    require<ShapeError>(seconds.size() == frames, "measure_kinetics: ", frames, " frames, but ", seconds.size(),
+                        " times");
 
     FilamentKinetics result;
     result.stray = stray_core_pixels(outer, all_core);
@@ -159,11 +160,12 @@ inline FilamentKinetics measure_kinetics(const TaskMasks& masks, const std::vect
         require<DataError>(length > 0 || a1.area == 0, "measure_kinetics: frame ", i, " shows ", a1.area,
                            " px of filament, but its length is 0");
         const double slope = length > 0 ? std::numbers::pi / (2 * length) : 0;
-        variance[i] = slope * slope * (a1.area * a1.area * a1.error * a1.error + a2.area * a2.area * a2.error * a2.error);
+        variance[i] =
+            slope * slope * (a1.area * a1.area * a1.error * a1.error + a2.area * a2.area * a2.error * a2.error);
     }
     const auto& volume = result.volume.value;
-    require<DataError>(volume.front() > 0, "measure_kinetics: the first frame's volume is ", volume.front(),
-                       " px³ (", options.outer, " ", result.outer_area.value.front(), " px, ", options.core, " ",
+    require<DataError>(volume.front() > 0, "measure_kinetics: the first frame's volume is ", volume.front(), " px³ (",
+                       options.outer, " ", result.outer_area.value.front(), " px, ", options.core, " ",
                        result.core_area.value.front(), " px); conversion needs a positive one");
     result.conversion.value = detail::conversion_of(volume);
     result.rate.value = detail::rate_of(volume, slopes);
@@ -171,7 +173,8 @@ inline FilamentKinetics measure_kinetics(const TaskMasks& masks, const std::vect
     auto outer_curves = detail::curves_of_members(areas, options.outer, frames);
     auto core_curves = detail::curves_of_members(areas, options.core, frames);
     require<DataError>(outer_curves.size() == core_curves.size(), "measure_kinetics: the ensemble gave ",
-                       outer_curves.size(), " areas of ", options.outer, ", but ", core_curves.size(), " of ", options.core);
+                       outer_curves.size(), " areas of ", options.outer, ", but ", core_curves.size(), " of ",
+                       options.core);
     if (outer_curves.size() >= 2) result.members = static_cast<Index>(outer_curves.size());
     auto volumes = outer_curves;
     for (std::size_t n = 0; n < volumes.size(); ++n)
@@ -184,7 +187,7 @@ inline FilamentKinetics measure_kinetics(const TaskMasks& masks, const std::vect
     };
     const auto of_outer = spread(outer_curves, itself), of_core = spread(core_curves, itself),
                of_volume = spread(volumes, itself), of_conversion = spread(volumes, detail::conversion_of),
-               of_rate = spread(volumes, [&](const auto& curve) { return detail::rate_of(curve, slopes); });
+               of_rate = spread(volumes, [&](const auto&curve) { return detail::rate_of(curve, slopes); });
     for (std::size_t i = 0; i < frames; ++i) {
         auto& a1 = result.outer_area.error[i];
         auto& a2 = result.core_area.error[i];
@@ -192,7 +195,8 @@ inline FilamentKinetics measure_kinetics(const TaskMasks& masks, const std::vect
         a2 = std::sqrt(a2 * a2 + of_core[i]);
         result.volume.error.push_back(std::sqrt(variance[i] + of_volume[i]));
         const double share = volume[i] / volume.front(),
-                     counted = i == 0 ? 0 : (variance[i] + share * share * variance[0]) / (volume.front() * volume.front());
+                     counted =
+                         i == 0 ? 0 : (variance[i] + share * share * variance[0]) / (volume.front() * volume.front());
         result.conversion.error.push_back(std::sqrt(counted + of_conversion[i]));
         double of_slope = 0;
         for (std::size_t j = 0; j < slopes[i].weights.size(); ++j)

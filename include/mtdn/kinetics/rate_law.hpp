@@ -10,8 +10,8 @@ namespace mtdn {
 
 /// How the converted fraction X grows with the time τ since the reaction began.
 enum class RateLaw {
-    zeroth_order,    ///< X = kτ: a constant rate, that of a tube consumed from one end, or from both walls at one speed
-    first_order,     ///< X = 1 − exp(−kτ)
+    zeroth_order,  ///< X = kτ: a constant rate, that of a tube consumed from one end, or from both walls at one speed
+    first_order,   ///< X = 1 − exp(−kτ)
     shrinking_core,  ///< 1 − √(1 − X) = kτ: a full cylinder's outer wall recedes at a constant speed
     avrami,          ///< X = 1 − exp(−(kτ)ⁿ)
 };
@@ -52,7 +52,8 @@ inline Conversion conversion(RateLaw law, double rate, double exponent, double t
         case RateLaw::zeroth_order:
             if (z < 1) return {z, time, 0, rate};
             break;
-        case RateLaw::first_order: return {-std::expm1(-z), time * std::exp(-z), 0, rate * std::exp(-z)};
+        case RateLaw::first_order:
+            return {-std::expm1(-z), time * std::exp(-z), 0, rate * std::exp(-z)};
         case RateLaw::shrinking_core:
             if (z < 1) return {z * (2 - z), 2 * (1 - z) * time, 0, 2 * (1 - z) * rate};
             break;

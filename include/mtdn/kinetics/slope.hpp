@@ -22,7 +22,8 @@ struct SlopeWeights {
 /// @throws OptionError if the window is even or less than 3; DataError unless there are two times, and they rise
 /// @source Savitzky and Golay 1964, for uneven times
 inline std::vector<SlopeWeights> slope_weights(std::span<const double> times, Index window) {
-    require<OptionError>(window >= 3 && window % 2 == 1, "slope_weights: window must be odd and at least 3, got ", window);
+    require<OptionError>(window >= 3 && window % 2 == 1, "slope_weights: window must be odd and at least 3, got ",
+                         window);
     require<DataError>(times.size() >= 2, "slope_weights: a slope needs 2 frames, got ", times.size());
     for (std::size_t i = 1; i < times.size(); ++i)
         require<DataError>(times[i] > times[i - 1], "slope_weights: time does not rise at frame ", i, " (",
@@ -37,7 +38,8 @@ inline std::vector<SlopeWeights> slope_weights(std::span<const double> times, In
         double c = 0, pp = 0, ppp = 0, qq = 0;
         const auto n = static_cast<double>(count);
         for (std::size_t j = 0; j < count; ++j) c += x(j) / n;
-        for (std::size_t j = 0; j < count; ++j) pp += (x(j) - c) * (x(j) - c), ppp += (x(j) - c) * (x(j) - c) * (x(j) - c);
+        for (std::size_t j = 0; j < count; ++j)
+            pp += (x(j) - c) * (x(j) - c), ppp += (x(j) - c) * (x(j) - c) * (x(j) - c);
         const double a = ppp / pp, b = pp / n;
         const auto q = [&](std::size_t j) { return (x(j) - c) * (x(j) - c) - a * (x(j) - c) - b; };
         for (std::size_t j = 0; j < count; ++j) qq += q(j) * q(j);

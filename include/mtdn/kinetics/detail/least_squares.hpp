@@ -11,8 +11,8 @@
 namespace mtdn::detail {
 
 /// Sets the residuals, and their derivatives (one row a residual) where these are wanted.
-using Residuals = std::function<void(const Eigen::VectorXd& parameters, Eigen::VectorXd& residuals,
-                                     Eigen::MatrixXd* derivatives)>;
+using Residuals =
+    std::function<void(const Eigen::VectorXd& parameters, Eigen::VectorXd& residuals, Eigen::MatrixXd* derivatives)>;
 
 /// Residuals as Eigen's solver wants them.
 struct ResidualFunctor {
@@ -37,6 +37,8 @@ struct ResidualFunctor {
         return derivatives.allFinite() ? 0 : -1;
     }
 };
+
+/// A minimum that was found, or how far the solver came.
 struct LeastSquares {
     Eigen::VectorXd parameters;
     double sum_of_squares = std::numeric_limits<double>::infinity();
