@@ -26,9 +26,9 @@ void print_row(double bend, double taper) {
     double excess = 0;               // of the true length over the measured one
     for (const auto& sequence : film.sequences()) {
         const auto first = [&](const char* name) { return sequence.series.at(name).front(); };
-        const auto by_masks = measure_kinetics(sequence.masks, sequence.seconds);
+        const auto by_masks = mtdn::measure_kinetics(sequence.masks, sequence.seconds);
         const auto by_length =
-            measure_kinetics(sequence.masks, sequence.seconds, {.length = sequence.series.at("length")});
+            mtdn::measure_kinetics(sequence.masks, sequence.seconds, {.length = sequence.series.at("length")});
         const double truth = first("volume");
         areas.add(mtdn::hollow_cylinder_volume(first("area_A1"), first("area_A2"), first("length")) / truth - 1, share);
         length.add(by_length.volume.value.front() / truth - 1, share);

@@ -9,7 +9,7 @@
 #include <mtdn/io/image.hpp>
 #include <mtdn/io/csv.hpp>
 #include <mtdn/io/png.hpp>
-#include <mtdn/kinetics/files.hpp>
+#include <mtdn/kinetics/areas.hpp>
 #include <mtdn/view/overlay.hpp>
 
 namespace {

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <functional>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/core/error.hpp>
 #include <mtdn/core/masks.hpp>
+#include <mtdn/kinetics/areas.hpp>
 #include <mtdn/kinetics/geometry.hpp>
 #include <mtdn/kinetics/slope.hpp>
 
@@ -29,9 +29,6 @@ struct KineticsOptions {
     bool enforce = false;          ///< takes the core as what of it lies inside the filament
     Index rate_window = 5;         ///< frames that a rate is taken from, odd, at least 3: `slope_weights`
 };
-
-/// By task, frame and member of an ensemble: areas in px².
-using EnsembleAreas = std::map<std::string, std::vector<std::vector<double>>>;
 
 /// One filament's figures, in pixels and seconds.
 struct FilamentKinetics {
