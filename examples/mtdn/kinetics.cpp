@@ -309,7 +309,9 @@ std::vector<Filament> measure(const KineticsCommand& c, std::vector<mtdn::Sequen
         filaments.push_back(of_sequence(name, [&] {
             mtdn::EnsembleAreas areas;
             if (const auto file = folder / name / "areas.csv"; !folder.empty() && fs::exists(file))
-                areas = mtdn::read_areas(file, sequence.frame_names, c.tasks);
+                areas = mtdn::read_areas(
+                    file, sequence.frame_names,
+                    {c.tasks[0], c.kinetics.enforce ? mtdn::shared_name(c.tasks[0], c.tasks[1]) : c.tasks[1]});
             if (calibrates) labelled[name] = mtdn::measure_kinetics(sequence.masks, sequence.seconds, options);
             return Filament{&sequence, mtdn::measure_kinetics(masks, sequence.seconds, options, areas)};
         }));

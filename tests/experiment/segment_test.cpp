@@ -41,6 +41,14 @@ TEMPLATE_TEST_CASE("segmentation is the fusion of the pairs' categories", "", Ba
         }
         CHECK(ours.areas.at(model.tasks()[0])[static_cast<std::size_t>(query)] == areas);
     }
+    // With one pair a frame, its features are the masks.
+    if (pairs > frames) return;
+    const auto &a1 = ours.masks.at("A1"), &a2 = ours.masks.at("A2");
+    for (Index query = 0; query < frames; ++query) {
+        const auto *first = frame_data(a1, query), *second = frame_data(a2, query);
+        const double both = std::inner_product(first, first + a1.size() / static_cast<std::size_t>(frames), second, 0.0);
+        CHECK(ours.areas.at("A1&A2")[static_cast<std::size_t>(query)] == std::vector{both});
+    }
 }
 
 TEST_CASE("a frame's features are computed once where they fit, and the result is the same where they do not") {

@@ -110,6 +110,13 @@ TEST_CASE("every member of an ensemble gives a curve, and their spread is the er
         CHECK(spread.conversion.error[i] == Approx(alone.conversion.error[i]).epsilon(1e-9));
     }
     CHECK(spread.volume.value == alone.volume.value);
+
+    // Enforced, a member's core is what it finds inside the filament.
+    areas["A1&A2"] = areas["A2"];
+    for (auto& of_frame : areas["A2"]) of_frame = {0, 500, 900};
+    const auto enforced = measure_kinetics(masks, four_seconds, {.enforce = true}, areas);
+    CHECK(enforced.volume.error == spread.volume.error);
+    CHECK(enforced.conversion.error == spread.conversion.error);
 }
 
 TEST_CASE("a core outside the filament is counted, and taken away on request") {

@@ -111,7 +111,7 @@ TEST_CASE("kinetics of what segment wrote: the ensemble's spread, calibrated, wi
     const auto data = read_dataset(film().data);
     const auto& sequence = data.test()[0];
     const auto areas = read_csv(fs::path(masks) / sequence.name / "areas.csv");
-    CHECK(areas.header == std::vector<std::string>{"frame", "partner", "A1", "A2"});
+    CHECK(areas.header == std::vector<std::string>{"frame", "partner", "A1", "A1&A2", "A2"});
     CHECK(areas.rows.size() == 9);
     CHECK(areas.rows[5][0] == sequence.frame_names[1]);
     CHECK(areas.rows[5][1] == sequence.frame_names[2]);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <mtdn/change/category.hpp>
@@ -21,6 +22,14 @@ enum class Slot : std::uint8_t {
 /// Category of the largest of four logits; the lowest index of equal ones.
 inline std::uint8_t largest_logit(const float* logits) {
     return static_cast<std::uint8_t>(std::max_element(logits, logits + category_count) - logits);
+}
+
+/// The name of what two tasks' features have in common, whichever comes first: `A1&A2`.
+inline std::string shared_name(const std::string& a, const std::string& b) { return a < b ? a + '&' + b : b + '&' + a; }
+
+/// Whether a category says that the frame in this slot shows the feature: 1 or 0.
+constexpr std::uint8_t shows_feature(std::uint8_t category, Slot slot) {
+    return static_cast<std::uint8_t>((category >> (slot == Slot::query ? 1 : 0)) & 1);
 }
 
 /// What one pair after the other says about one frame: the average of feature (1) and background (0) in each pixel.

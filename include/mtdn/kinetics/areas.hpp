@@ -12,7 +12,7 @@
 
 namespace mtdn {
 
-/// By task, frame and member of an ensemble: areas in px².
+/// By task, frame and member of an ensemble: areas in px²; of what two tasks have in common under `shared_name`.
 using EnsembleAreas = std::map<std::string, std::vector<std::vector<double>>>;
 
 /// The areas of an ensemble's members as a table: `frame`, `partner` (its name), and a column of px a task.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <mtdn/change/accumulator.hpp>
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/core/error.hpp>
 #include <mtdn/core/masks.hpp>
@@ -168,10 +169,11 @@ inline FilamentKinetics measure_kinetics(const TaskMasks& masks, const std::vect
     result.rate.value = detail::rate_of(volume, slopes);
 
     auto outer_curves = detail::curves_of_members(areas, options.outer, frames);
-    auto core_curves = detail::curves_of_members(areas, options.core, frames);
+    const auto core_name = options.enforce ? shared_name(options.outer, options.core) : options.core;
+    auto core_curves = detail::curves_of_members(areas, core_name, frames);
     require<DataError>(outer_curves.size() == core_curves.size(), "measure_kinetics: the ensemble gave ",
                        outer_curves.size(), " areas of ", options.outer, ", but ", core_curves.size(), " of ",
-                       options.core);
+                       core_name);
     if (outer_curves.size() >= 2) result.members = static_cast<Index>(outer_curves.size());
     auto volumes = outer_curves;
     for (std::size_t n = 0; n < volumes.size(); ++n)
