@@ -1,6 +1,7 @@
 #pragma once
 
 // <mtdn/mtdn.hpp> and all that reads or writes files: pictures, datasets, weights, checkpoints, tables. Link mtdn::io.
+// <mtdn/kinetics/files.hpp> adds volumes, rates and their fits, and Eigen's solvers to compile.
 
 #include <mtdn/data/frame_folder.hpp>
 #include <mtdn/data/read_dataset.hpp>
