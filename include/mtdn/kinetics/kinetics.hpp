@@ -1,15 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
-#include <span>
+#include <numbers>
 #include <string>
 #include <vector>
 
 #include <mtdn/change/accumulator.hpp>
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/core/error.hpp>
-#include <mtdn/core/masks.hpp>
 #include <mtdn/kinetics/areas.hpp>
 #include <mtdn/kinetics/geometry.hpp>
 #include <mtdn/kinetics/slope.hpp>
@@ -65,6 +64,18 @@ std::vector<double> variance_over_members(const std::vector<std::vector<double>>
     for (std::size_t i = 0; i < frames && count > 1; ++i)
         variance[i] = std::max(0.0, (squares[i] - sum[i] * sum[i] / count) / (count - 1));
     return variance;
+}
+
+/// Lengths as `KineticsOptions::length` says, one a frame.
+inline std::vector<double> lengths_asked_for(const std::vector<double>& given, const Masks& outer) {
+    if (given.empty()) return lengths_along_axis(outer);
+    const auto frames = static_cast<std::size_t>(extent(outer, 0));
+    require<ShapeError>(given.size() == 1 || given.size() == frames, "measure_kinetics: ", frames, " frames, but ",
+                        given.size(), " lengths; expected one, or one a frame");
+    for (std::size_t i = 0; i < given.size(); ++i)
+        require<DataError>(std::isfinite(given[i]) && given[i] >= 0, "measure_kinetics: the length in frame ", i,
+                           " is ", given[i]);
+    return given.size() == frames ? given : std::vector<double>(frames, given.front());
 }
 
 /// Conversion of a curve of volumes; none if it does not begin with a volume.
@@ -133,17 +144,7 @@ inline FilamentKinetics measure_kinetics(const TaskMasks& masks, const std::vect
     const Masks core = options.enforce ? core_inside(outer, all_core) : all_core;
     const auto slopes = slope_weights(seconds, options.rate_window);
     result.seconds = seconds;
-    if (options.length.empty()) {
-        result.length = lengths_along_axis(outer);
-    } else {
-        require<ShapeError>(options.length.size() == 1 || options.length.size() == frames, "measure_kinetics: ", frames,
-                            " frames, but ", options.length.size(), " lengths; expected one, or one a frame");
-        for (std::size_t i = 0; i < frames; ++i) {
-            result.length.push_back(options.length[options.length.size() == 1 ? 0 : i]);
-            require<DataError>(std::isfinite(result.length[i]) && result.length[i] >= 0,
-                               "measure_kinetics: the length in frame ", i, " is ", result.length[i]);
-        }
-    }
+    result.length = detail::lengths_asked_for(options.length, outer);
 
     std::vector<double> variance(frames);  // of the volume by counting
     for (std::size_t i = 0; i < frames; ++i) {
