@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "network.hpp"
@@ -10,6 +11,7 @@
 #include <mtdn/experiment/train.hpp>
 #include <mtdn/experiment/weights.hpp>
 #include <mtdn/io/csv.hpp>
+#include <mtdn/io/tensorboard.hpp>
 
 /// The network of one kind of model, which `make(backend, random)` makes.
 template <class Model>
@@ -91,6 +93,9 @@ public:
         mtdn::CurveWriter curve(run.folder / "curve.csv", columns, first);
         write_lines(run.folder / "curve.jsonl", trainer.position().curve);
 
+        std::optional<mtdn::TensorBoardWriter> board;
+        if (run.tensorboard) board.emplace(run.folder / "tensorboard");
+
         const auto now = [] { return std::chrono::steady_clock::now(); };
         auto saved = now();
         trainer.run([&](auto&, bool epoch_done) {
@@ -105,6 +110,11 @@ public:
                 if (trainer.position().best_epoch == record.epoch)
                     mtdn::save_weights(run.folder / "best.safetensors", model_);
                 curve.append(record.epoch, row);
+                if (board) {
+                    std::vector<std::pair<std::string, double>> points;
+                    for (std::size_t i = 0; i < columns.size(); ++i) points.emplace_back(columns[i], row[i]);
+                    board->scalars(record.epoch, points);
+                }
                 write_lines(run.folder / "curve.jsonl", trainer.position().curve);
             }
             if (epoch_done || std::chrono::duration<double>(now() - saved).count() >= run.checkpoint_seconds) {

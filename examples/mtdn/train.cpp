@@ -115,6 +115,7 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
     c.keep(command, "precision", common.machine.precision, precision_help)
         ->check(CLI::IsMember({"single", "bf16", "tf32"}));
+    c.keep(command, "tensorboard", c.run.tensorboard, "true: writes its curves to tensorboard/ as TensorBoard reads them, too");
     c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
     command.footer("Example: mtdn train --data film --out runs/film --width 16 --size 128 --epochs 20\n"
                    "By several processes: mpirun -n 4 mtdn train ...");

@@ -16,6 +16,7 @@
 #include <mtdn/io/npy.hpp>
 #include <mtdn/io/png.hpp>
 #include <mtdn/io/report.hpp>
+#include <mtdn/io/tensorboard.hpp>
 #include <mtdn/io/tiff.hpp>
 #include <mtdn/mtdn.hpp>
 #include <mtdn/view/change_map.hpp>
