@@ -79,6 +79,24 @@ TEST_CASE("what waits for the way back may be kept in bfloat16: the steps are al
     CHECK(rounded == Approx(single).epsilon(0.02));
 }
 
+TEST_CASE("a loss of one's own gets each task's class weights") {
+    const auto trained = [](const LossFactory<Cpu>& loss) {
+        Cpu cpu;
+        auto model = small_model(cpu);
+        train(model, small_film(), quick(1), loss);
+        return bits(model);
+    };
+    int tasks = 0;
+    const auto same = trained([&](Cpu& cpu, std::span<const double> weights) {
+        ++tasks;
+        CHECK(weights.size() == 4);
+        return FocalLoss<Cpu>(cpu, {}, weights);
+    });
+    CHECK(tasks == 2);
+    CHECK((same == trained({})));
+    CHECK((same != trained([](Cpu&, std::span<const double>) { return TverskyLoss<Cpu>(); })));
+}
+
 TEST_CASE("the learning rate falls linearly by epoch") {
     Cpu cpu;
     auto model = small_model(cpu);

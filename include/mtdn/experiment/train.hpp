@@ -17,11 +17,13 @@ struct TrainResult {
 
 /// Trains a model on a dataset's training sequences, validating on its validation sequences.
 ///
+/// @param loss makes each task's loss; none: as `options.loss` says
 /// @throws OptionError, DataError, ShapeError for what does not fit together; Error if the loss is no longer finite
 /// @source paper §2.4
 template <class Model>
-[[gnu::cold]] TrainResult train(Model& model, const Dataset& data, const TrainOptions& options = {}) {
-    Trainer<Model> trainer(model, data, options);
+[[gnu::cold]] TrainResult train(Model& model, const Dataset& data, const TrainOptions& options = {},
+                                const LossFactory<typename Model::Backend>& loss = {}) {
+    Trainer<Model> trainer(model, data, options, loss);
     trainer.run([](auto&, bool) { return true; });
     if (options.keep_best) trainer.restore_best();
     const auto& position = trainer.position();

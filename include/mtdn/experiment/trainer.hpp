@@ -47,8 +47,9 @@ public:
     using B = typename Model::Backend;
 
     /// @param data training and validation sequences; scaled to `options.size`, validated at their own size
+    /// @param loss makes each task's loss; none: as `options.loss` says
     /// @throws OptionError, DataError, ShapeError for what does not fit together
-    [[gnu::cold]] Trainer(Model& model, const Dataset& data, TrainOptions options)
+    [[gnu::cold]] Trainer(Model& model, const Dataset& data, TrainOptions options, const LossFactory<B>& loss = {})
         : model_(model), options_(std::move(options)),
           training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
           sequences_(training_.train()), sampler_(Objective<Model>::sampler(sequences_.frame_counts(), options_)),
@@ -69,7 +70,7 @@ public:
         detail::add_gradients(model_.parameters(), parameters_);
         groups_ = make_groups(true);
         if (options_.frozen_epochs > 0) groups_without_backbone_ = make_groups(false);
-        make_losses();
+        make_losses(loss);
         if (!tape_.shared()) return;
         exchange_.emplace(model_.parameters(), options_.bucket);
         tape_.on_way_back([this] { exchange_->advance(tape_); });
@@ -193,7 +194,7 @@ private:
         std::vector<Parameter<B>*> frozen_;
     };
 
-    void make_losses() {
+    void make_losses(const LossFactory<B>& loss) {
         for (const auto& [task, weight] : options_.task_weights)
             require<OptionError>(std::count(model_.tasks().begin(), model_.tasks().end(), task) > 0,
                                  "Trainer: a loss weight for \"", task, "\", which is no task of the model");
@@ -209,7 +210,7 @@ private:
             require<DataError>(labelled, "Trainer: no training sequence has masks of task \"", task, "\"");
             std::vector<double> weights;
             if (options_.loss.beta > 0) weights = class_weights(counts, options_.loss.beta);
-            losses_.push_back(make_loss(model_.backend(), options_.loss, weights));
+            losses_.push_back(loss ? loss(model_.backend(), weights) : make_loss(model_.backend(), options_.loss, weights));
             const auto weight = options_.task_weights.find(task);
             loss_weights_.push_back(weight == options_.task_weights.end() ? 1 : weight->second);
         }

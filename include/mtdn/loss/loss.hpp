@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <utility>
 
 #include <mtdn/autograd/variable.hpp>
@@ -39,6 +40,11 @@ public:
 private:
     std::function<Variable<B>(const Variable<B>&, const Tensor<B, std::uint8_t>&)> loss_;
 };
+
+/// Makes the loss of one task from its class weights (none, where weights are switched off), for a trainer that is to use
+/// another than those that have names.
+template <Backend B>
+using LossFactory = std::function<AnyLoss<B>(B& backend, std::span<const double> class_weights)>;
 
 namespace detail {
 template <Backend B>
