@@ -3,8 +3,10 @@
 // <mtdn/mtdn.hpp> and all that reads or writes files: pictures, datasets, weights, checkpoints, tables. Link mtdn::io.
 
 #include <mtdn/data/frame_folder.hpp>
+#include <mtdn/data/frame_reader.hpp>
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/data/read_predictions.hpp>
+#include <mtdn/data/regions.hpp>
 #include <mtdn/data/write_dataset.hpp>
 #include <mtdn/experiment/checkpoint.hpp>
 #include <mtdn/experiment/recipe.hpp>
