@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <mtdn/change/fusion.hpp>
@@ -14,6 +16,7 @@
 #include <mtdn/experiment/live.hpp>
 #include <mtdn/experiment/model_description.hpp>
 #include <mtdn/experiment/segment_options.hpp>
+#include <mtdn/experiment/tiles.hpp>
 #include <mtdn/experiment/train_options.hpp>
 
 #include "machine.hpp"
@@ -33,6 +36,14 @@ public:
     virtual ~LiveFilm() = default;
     virtual std::optional<mtdn::LiveMasks> push(const mtdn::Image& frame) = 0;
     virtual std::optional<mtdn::LiveMasks> finish() = 0;
+};
+
+/// A film whose frames are read one at a time.
+struct LargeFilm {
+    mtdn::FrameSize size;
+    mtdn::Index frames = 0;
+    std::function<mtdn::Image(mtdn::Index)> read;
+    std::function<void(mtdn::Index, const std::map<std::string, mtdn::Mask>&)> take;  ///< gets each frame's masks, in order
 };
 
 /// A model of any kind and backbone on any backend: what the commands need of it.
@@ -57,6 +68,9 @@ public:
                                        const mtdn::SegmentOptions& options) const = 0;
     /// Segments while the film is being taken; valid as long as the network.
     virtual std::unique_ptr<LiveFilm> live(mtdn::LiveFusion fusion) const = 0;
+    /// Segments by tiles, two frames in memory; returns tiles a frame, and tiles run through the backbone.
+    virtual std::pair<mtdn::Index, mtdn::Index> segment_tiles(const LargeFilm& film, const mtdn::AnyPredictionFusion& fusion,
+                                                              const mtdn::TileOptions& options) const = 0;
     /// Logits of one pair by task, (height, width, 4).
     ///
     /// @throws OptionError if it does not compare frames

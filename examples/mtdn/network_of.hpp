@@ -59,6 +59,13 @@ public:
             return std::make_unique<Film>(mtdn::LiveSegmenter<Model>(model_));
     }
 
+    std::pair<mtdn::Index, mtdn::Index> segment_tiles(const LargeFilm& film, const mtdn::AnyPredictionFusion& fusion,
+                                                      const mtdn::TileOptions& options) const override {
+        mtdn::TiledSegmenter<Model> tiles(model_, film.size, options);
+        const auto passes = mtdn::segment_film(tiles, film.frames, fusion, film.read, film.take);
+        return {tiles.tiles(), passes};
+    }
+
     std::map<std::string, mtdn::Array<float, 3>> change([[maybe_unused]] const mtdn::Images& two_frames) const override {
         std::map<std::string, mtdn::Array<float, 3>> answers;
         if constexpr (compares) {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli.hpp"
+#include "large.hpp"
 #include "masks.hpp"
 #include "network.hpp"
 #include "watch.hpp"
@@ -26,6 +27,8 @@ struct SegmentCommand {
     std::vector<int> polarity;
     bool overlays = false, uncertainty = false;
     double memory_mib = 0, idle_seconds = 30;
+    mtdn::Index tile = 0, overlap = -1;
+    bool stacks = false;
 };
 
 /// The area that each partner alone gives to each frame, from which `mtdn kinetics` takes its error bars.
@@ -73,11 +76,27 @@ void segment_live(const SegmentCommand& c, const Common& common, const Network& 
               << json["frames_per_second"] << " frames/s\n";
 }
 
+void segment_tiles(const SegmentCommand& c, const Common& common, const Network& network) {
+    mtdn::require<mtdn::OptionError>(!c.frames.empty(), "segment: --tile reads a film frame by frame; expected --frames");
+    mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --tile writes masks alone");
+    LargeOptions options{.film = c.frames, .out = c.out, .stacks = c.stacks};
+    options.fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
+    options.tiles.tile = c.tile;
+    options.tiles.overlap = c.overlap < 0 ? c.tile / 4 : c.overlap;
+    if (c.memory_mib > 0) options.tiles.memory = static_cast<std::size_t>(c.memory_mib * 1024 * 1024);
+    if (const auto given = polarity_of(c.polarity)) options.polarity = *given;
+    const auto json = segment_large(options, network);
+    if (common.json) return print_json(json);
+    std::cout << json["out"].get<std::string>() << ": " << json["frames"] << " frames in " << json["tiles"] << " tiles each, "
+              << json["seconds_per_frame"] << " s a frame, at most " << json["peak_mib"] << " MiB in memory\n";
+}
+
 void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(!c.data.empty() + !c.frames.empty() + !c.watch.empty() == 1,
                                      "segment: give one of --data, --frames and --watch");
     const auto network = open_network(c.model, common.machine);
     if (!c.watch.empty()) return segment_live(c, common, *network);
+    if (c.tile > 0) return segment_tiles(c, common, *network);
     const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
@@ -133,6 +152,12 @@ void add_segment(CLI::App& app, Common& common) {
                                              "--fusion forward or consecutive, until none comes any more");
     command->add_option("--idle", c->idle_seconds, "Seconds without a frame after which --watch ends")
         ->check(CLI::PositiveNumber)->capture_default_str();
+    auto* tile = command->add_option("--tile", c->tile, "Cuts the frames of --frames into tiles of so many pixels, a multiple of the "
+                                                        "network's 2^depth, and reads them one at a time")
+                     ->check(CLI::PositiveNumber);
+    command->add_option("--overlap", c->overlap, "Pixels that neighbouring tiles share; a quarter of the tile, if not given")
+        ->check(CLI::NonNegativeNumber)->needs(tile);
+    command->add_flag("--stacks", c->stacks, "Writes <film>/<task>.tif, a page a frame, instead of a picture each")->needs(tile);
     command->add_option("--split", c->split, "Only this split of the dataset")->check(CLI::IsMember({"train", "validation", "test"}));
     command->add_option("--fusion", c->fusion, "Frames that each frame is compared with")
         ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
@@ -142,7 +167,7 @@ void add_segment(CLI::App& app, Common& common) {
     add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
     command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
-    command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free")->check(CLI::NonNegativeNumber);
+    command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free, 256 for --tile")->check(CLI::NonNegativeNumber);
     command->footer("Example: mtdn segment --model runs/film/best.safetensors --frames film/s5/frames --out masks");
     command->callback([c, &common] { segment(*c, common); });
 }

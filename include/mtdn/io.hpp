@@ -4,8 +4,10 @@
 // <mtdn/kinetics/files.hpp> adds volumes, rates and their fits, and Eigen's solvers to compile.
 
 #include <mtdn/data/frame_folder.hpp>
+#include <mtdn/data/frame_reader.hpp>
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/data/read_predictions.hpp>
+#include <mtdn/data/regions.hpp>
 #include <mtdn/data/write_dataset.hpp>
 #include <mtdn/experiment/checkpoint.hpp>
 #include <mtdn/experiment/recipe.hpp>

@@ -95,15 +95,6 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
     return sequence;
 }
 
-/// The pattern of the frames in a folder that no manifest describes; empty if there are none.
-inline std::string frames_in(const std::filesystem::path& folder, const std::string& wanted) {
-    if (!wanted.empty()) return glob(folder, wanted).empty() ? "" : wanted;
-    for (const char* base : {"frames/", ""})
-        for (const char* end : {"*.png", "*.tif", "*.tiff"})
-            if (!glob(folder, std::string(base) + end).empty()) return std::string(base) + end;
-    return "";
-}
-
 /// The manifest that a folder without one would have.
 inline Manifest manifest_of_plain_folders(const std::filesystem::path& folder, const DatasetOptions& options,
                                           std::vector<std::filesystem::path>& folders) {

@@ -59,7 +59,11 @@ public:
         [[maybe_unused]] const detail::TiffMessages messages;
         source_->message[0] = 0;
         page_ = page;
-        check(TIFFSetDirectory(tiff_.get(), static_cast<decltype(TIFFCurrentDirectory(nullptr))>(page)),
+        // From one page to the next without walking there from the first.
+        using Number = decltype(TIFFCurrentDirectory(nullptr));
+        const auto number = static_cast<Number>(page);
+        check(number == TIFFCurrentDirectory(tiff_.get()) + 1 ? TIFFReadDirectory(tiff_.get())
+                                                              : TIFFSetDirectory(tiff_.get(), number),
               "damaged TIFF file");
         const Layout layout = read_layout();
         RawImage image;

@@ -58,6 +58,15 @@ struct FrameFiles {
     }
 };
 
+/// The pattern of the frames in a folder that no manifest describes; empty if there are none.
+inline std::string frames_in(const std::filesystem::path& folder, const std::string& wanted) {
+    if (!wanted.empty()) return glob(folder, wanted).empty() ? "" : wanted;
+    for (const char* base : {"frames/", ""})
+        for (const char* end : {"*.png", "*.tif", "*.tiff"})
+            if (!glob(folder, std::string(base) + end).empty()) return std::string(base) + end;
+    return "";
+}
+
 /// The pictures as grey frames of one size.
 inline Images read_frame_files(const FrameFiles& files, const std::vector<Index>& wanted) {
     Images frames;
