@@ -22,6 +22,7 @@
 struct RunOptions {
     std::filesystem::path folder;     ///< best.safetensors, last.safetensors, checkpoint.safetensors, curve.csv, curve.jsonl
     bool resume = false;              ///< go on from the checkpoint
+    mtdn::Index until_epoch = 0;      ///< stops when so many epochs are done, to be resumed; 0: at the end
     double checkpoint_seconds = 120;  ///< a checkpoint at least so often; one at the end of every epoch anyway
 };
 
