@@ -1,11 +1,12 @@
 // mtdn tune: random search with asynchronous successive halving, by any number of processes that share a folder.
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cmath>
+#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
