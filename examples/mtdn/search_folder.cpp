@@ -78,24 +78,22 @@ SearchStep SearchFolder::next_step(const FileLock& lock) const {
 SearchFolder::Job SearchFolder::take() const {
     const auto held = lock();
     const auto progress = progress_of(trials(held));
-    Job job;
-    for (Index number = 0; number < options_.trials && !job.claim; ++number) {
+    const auto begin = [&](const SearchStep& step, bool left, std::optional<FileLock> claim) {
+        append(held, mtdn::json_text({{"trial", step.trial}, {"rung", step.rung}, {"begun", this_process()}}, -1));
+        return Job{step, left, std::move(claim)};
+    };
+    for (Index number = 0; number < options_.trials; ++number) {
         const auto& at = progress[static_cast<std::size_t>(number)];
-        if (at.running() && (job.claim = FileLock::try_lock(trial(number) / "lock"))) {
-            job.left = true;
-            job.step = {SearchStep::Kind::train, number, at.begun - 1};
-        }
+        if (!at.running()) continue;
+        if (auto claim = FileLock::try_lock(trial(number) / "lock"))
+            return begin({SearchStep::Kind::train, number, at.begun - 1}, true, std::move(claim));
     }
-    if (!job.left) job.step = mtdn::next_step(progress, options_);
-    if (job.step.kind != SearchStep::Kind::train) return job;
-    if (!job.left) {
-        std::filesystem::create_directories(trial(job.step.trial));
-        job.claim = FileLock::try_lock(trial(job.step.trial) / "lock");
-        // Held by a machine that has vanished and that the file server still waits for.
-        if (!job.claim) return {};
-    }
-    append(held, mtdn::json_text({{"trial", job.step.trial}, {"rung", job.step.rung}, {"begun", this_process()}}, -1));
-    return job;
+    const auto step = mtdn::next_step(progress, options_);
+    if (step.kind != SearchStep::Kind::train) return {step};
+    std::filesystem::create_directories(trial(step.trial));
+    auto claim = FileLock::try_lock(trial(step.trial) / "lock");
+    if (!claim) return {};  // held by a machine that has vanished and that the file server still waits for
+    return begin(step, false, std::move(claim));
 }
 
 void SearchFolder::reached(const FileLock& lock, Job& job, double score, const std::string& failure) const {

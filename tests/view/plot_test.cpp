@@ -83,7 +83,7 @@ TEST_CASE("lines without a label take no place in the legend") {
     PlotPanel panel{.lines = {{.label = "red", .x = {0, 1}, .y = {0, 1}, .colour = red}}};
     const auto alone = plot({panel}, options);
     panel.lines.insert(panel.lines.begin(), 30, {.x = {0, 1}, .y = {0, 1}, .colour = red});
-    CHECK(plot({panel}, options) == alone);
+    CHECK((plot({panel}, options) == alone));
 }
 
 TEST_CASE("error bars reach as far as the error") {
