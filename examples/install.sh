@@ -4,7 +4,7 @@
 set -eu
 
 packages="g++ cmake ninja-build pkg-config libeigen3-dev libxtensor-dev libpng-dev libtiff-dev nlohmann-json3-dev libcli11-dev"
-[ "${1-}" != tests ] || packages="$packages catch2 clang-14"
+[ "${1-}" != tests ] || packages="$packages catch2 clang-14 openmpi-bin libopenmpi-dev"
 
 if ! command -v dpkg-query > /dev/null; then
     echo "This is not Debian or Ubuntu: install the equivalents of these yourself: $packages" >&2

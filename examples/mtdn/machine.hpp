@@ -8,6 +8,7 @@
 struct Machine {
     int threads = 0;                   ///< of the CPU; 0: one for each processor
     std::string device = "cpu";        ///< cpu; cuda; auto, a GPU where there is one
+    int gpu = 0;                       ///< number of the GPU
     std::string precision = "single";  ///< of the products of convolutions: single, bf16 or tf32
 
     mtdn::Precision products() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "network.hpp"
@@ -10,6 +11,7 @@
 #include <mtdn/experiment/train.hpp>
 #include <mtdn/experiment/weights.hpp>
 #include <mtdn/io/csv.hpp>
+#include <mtdn/io/tensorboard.hpp>
 
 /// The network of one kind of model, which `make(backend, random)` makes.
 template <class Model>
@@ -78,6 +80,11 @@ public:
         mtdn::Trainer<Model> trainer(model_, data, options);
         const auto checkpoint = run.folder / "checkpoint.safetensors";
         if (run.resume) mtdn::load_checkpoint(checkpoint, trainer);
+        if (!run.writes) {
+            trainer.run([](auto&, bool) { return true; });
+            if (options.keep_best) trainer.restore_best();
+            return trainer.position().curve;
+        }
 
         const mtdn::Index first = trainer.position().epoch;
         std::vector<std::string> columns{"rate", "loss", "validation"};
@@ -85,6 +92,9 @@ public:
         columns.push_back("seconds");
         mtdn::CurveWriter curve(run.folder / "curve.csv", columns, first);
         write_lines(run.folder / "curve.jsonl", trainer.position().curve);
+
+        std::optional<mtdn::TensorBoardWriter> board;
+        if (run.tensorboard) board.emplace(run.folder / "tensorboard");
 
         const auto now = [] { return std::chrono::steady_clock::now(); };
         auto saved = now();
@@ -101,6 +111,11 @@ public:
                 if (trainer.position().best_epoch == record.epoch)
                     mtdn::save_weights(run.folder / "best.safetensors", model_);
                 curve.append(record.epoch, row);
+                if (board) {
+                    std::vector<std::pair<std::string, double>> points;
+                    for (std::size_t i = 0; i < columns.size(); ++i) points.emplace_back(columns[i], row[i]);
+                    board->scalars(record.epoch, points);
+                }
                 write_lines(run.folder / "curve.jsonl", trainer.position().curve);
             }
             if (epoch_done || std::chrono::duration<double>(now() - saved).count() >= run.checkpoint_seconds) {

@@ -11,7 +11,7 @@ template <template <mtdn::Backend> class Backbone>
 std::unique_ptr<Network> make_cuda(const mtdn::ModelDescription& description, const Machine& machine,
                                    std::uint64_t seed) {
     return make_network_of<mtdn::Cuda>(
-        description, mtdn::CudaOptions{.precision = machine.products()}, seed,
+        description, mtdn::CudaOptions{.device = machine.gpu, .precision = machine.products()}, seed,
         [](mtdn::Cuda& gpu, const mtdn::ModelDescription& d, mtdn::Random& random) {
             return Backbone<mtdn::Cuda>{gpu, {.in_channels = d.in_channels, .width = d.width, .depth = d.depth}, random};
         });

@@ -9,7 +9,9 @@
 
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/io/image.hpp>
+#include <mtdn/io/csv.hpp>
 #include <mtdn/io/png.hpp>
+#include <mtdn/kinetics/areas.hpp>
 #include <mtdn/view/overlay.hpp>
 
 namespace {
@@ -26,9 +28,23 @@ struct SegmentCommand {
     double memory_mib = 0, idle_seconds = 30;
 };
 
+/// The area that each partner alone gives to each frame, from which `mtdn kinetics` takes its error bars.
+void write_areas(const fs::path& file, const mtdn::Sequence& sequence, const mtdn::Segmentation& result,
+                 const mtdn::AnyPredictionFusion& fusion) {
+    std::vector<std::string> names;
+    for (const auto& name : sequence.frame_names) names.push_back(picture_name(name));
+    std::vector<std::vector<std::string>> partners(names.size());
+    for (Index i = 0; i < sequence.size(); ++i)
+        for (const auto& [pair, slot] : fusion.partners(i, sequence.size()))
+            partners[static_cast<std::size_t>(i)].push_back(
+                names[static_cast<std::size_t>(slot == mtdn::Slot::query ? pair.partner : pair.query)]);
+    mtdn::write_csv(file, mtdn::areas_table(result.areas, names, partners));
+}
+
 void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, const mtdn::Segmentation& result,
-                    mtdn::MaskPolarity polarity) {
+                    const mtdn::AnyPredictionFusion& fusion, mtdn::MaskPolarity polarity) {
     write_masks(c.out, sequence, result.masks, polarity);
+    if (!result.areas.empty()) write_areas(fs::path(c.out) / sequence.name / "areas.csv", sequence, result, fusion);
     if (c.uncertainty) {
         for (const auto& [task, bits] : result.uncertainty) {
             const fs::path place = fs::path(c.out) / "uncertainty" / sequence.name / task;
@@ -82,7 +98,7 @@ void segment(const SegmentCommand& c, const Common& common) {
         auto options = with_progress(sequence.name);
         options.memory = static_cast<std::size_t>(c.memory_mib * 1024 * 1024);
         const auto result = network->segment(sequence.frames, fusion, options);
-        write_sequence(c, sequence, result, polarity);
+        write_sequence(c, sequence, result, fusion, polarity);
         auto& of_sequence = json[sequence.name];
         of_sequence["frames"] = sequence.size();
         of_sequence["backbone_passes"] = result.passes;
@@ -122,7 +138,7 @@ void add_segment(CLI::App& app, Common& common) {
         ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
     command->add_flag("--soft", c->ensemble.soft, "Ensemble: averages probabilities instead of votes");
     command->add_flag("--both-slots", c->ensemble.both_slots, "Ensemble: compares both ways round");
-    command->add_option("--out", c->out, "Folder for <sequence>/<task>/<frame name>")->required();
+    command->add_option("--out", c->out, "Folder for <sequence>/<task>/<frame name> and <sequence>/areas.csv")->required();
     add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
     command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");

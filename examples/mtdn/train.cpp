@@ -1,8 +1,13 @@
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <thread>
 #include <utility>
 
+#include "ranks.hpp"
 #include "train_command.hpp"
 
 #include <mtdn/data/read_dataset.hpp>
@@ -81,6 +86,7 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
     c.keep(command, "precision", common.machine.precision, precision_help)
         ->check(CLI::IsMember({"single", "bf16", "tf32"}));
+    c.keep(command, "tensorboard", c.run.tensorboard, "true: writes its curves to tensorboard/ as TensorBoard reads them, too");
     c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
 }
 
@@ -92,7 +98,8 @@ void take_up(TrainCommand& c, Common& common) {
     std::vector<fs::path> stale;
     for (const auto& entry : fs::directory_iterator(c.out, error))
         if (entry.path().extension() == ".tmp") stale.push_back(entry.path());
-    for (const auto& path : stale) fs::remove(path, error);
+    if (c.run.writes)
+        for (const auto& path : stale) fs::remove(path, error);
     const Json saved = mtdn::parse_json_file(fs::path(c.out) / "run.json");
     try {
         for (auto& kept : c.kept)
@@ -115,7 +122,19 @@ void begin(const TrainCommand& c, const Common& common) {
     mtdn::write_json(fs::path(c.out) / "run.json", {{"seed", common.seed}, {"options", std::move(options)}});
 }
 
-void train(TrainCommand& c, Common& common) {
+// Ranks of one machine share its processors, and have a GPU each.
+void settle(const Ranks& ranks, Machine& machine) {
+    machine.gpu = ranks.local_rank;
+    if (machine.threads > 0 || ranks.local_size == 1) return;
+    const auto share = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)) / ranks.local_size;
+    // Fewer where mpirun has bound the process to some.
+    machine.threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, std::max(1, share));
+}
+
+void train(TrainCommand& c, Common& common, const Ranks& ranks) {
+    c.options.ranks = ranks.all;
+    c.run.writes = ranks.all.rank() == 0;
+    settle(ranks, common.machine);
     if (!c.model.is_siamese() && c.recipe.empty() && !c.given("batch")) c.options.batch = 4;  // as published
     if (c.resume) take_up(c, common);
     mtdn::require<mtdn::OptionError>(!c.data.empty(), "train: --data is required");
@@ -123,19 +142,26 @@ void train(TrainCommand& c, Common& common) {
         mtdn::require<mtdn::OptionError>(!c.init.empty(), "train: the recipe ", c.recipe, " begins from a run of ", from,
                                          "; name it by --init");
     const auto data = mtdn::read_dataset(c.data, {.only_tasks = c.tasks});
-    print_warnings(data.warnings());
+    if (c.run.writes) print_warnings(data.warnings());
     c.model.tasks = data.tasks();
     mtdn::require<mtdn::DataError>(!c.model.tasks.empty(), c.data, ": no task has masks to learn from");
     c.complete(common);
     c.options.progress = mtdn::print_progress;
     auto network = make_network(c.model, common.machine, common.seed);
-    if (!c.init.empty() && !c.resume)
-        print_warnings(network->load_backbone(fs::is_directory(c.init) ? fs::path(c.init) / "best.safetensors" : fs::path(c.init)));
-    std::cerr << c.model.backbone << ", " << network->parameter_count() << " parameters, " << network->device() << '\n';
-    if (!c.resume) begin(c, common);
+    if (!c.init.empty() && !c.resume) {
+        const auto warnings = network->load_backbone(fs::is_directory(c.init) ? fs::path(c.init) / "best.safetensors" : fs::path(c.init));
+        if (c.run.writes) print_warnings(warnings);
+    }
+    if (c.run.writes) {
+        const auto others = ranks.all.size() > 1 ? mtdn::concatenate(", ", ranks.all.size(), " ranks") : "";
+        std::cerr << mtdn::concatenate(c.model.backbone, ", ", network->parameter_count(), " parameters, ", network->device(),
+                                       others, '\n');
+        if (!c.resume) begin(c, common);
+    }
     c.run.folder = c.out;
     c.run.resume = c.resume;
     const auto curve = network->train(data, c.options, c.run);
+    if (!c.run.writes) return;
 
     double best = -1;
     Index best_epoch = -1;
@@ -165,6 +191,17 @@ void add_train(CLI::App& app, Common& common) {
     add_device(*command, common);
     add_run_options(*command, *options);
     add_training_options(*command, *options, common);
-    command->footer("Example: mtdn train --data film --out runs/film --width 16 --size 128 --epochs 20");
-    command->callback([options, &common] { train(*options, common); });
+    command->footer("Example: mtdn train --data film --out runs/film --width 16 --size 128 --epochs 20\n"
+                    "By several processes: mpirun -n 4 mtdn train ...");
+    command->callback([options, &common] {
+        const Ranks ranks = join_ranks();
+        try {
+            train(*options, common, ranks);
+        } catch (const std::exception& error) {
+            if (!ranks.end) throw;
+            // The others would wait for this one. The line goes out whole, as they may write one too.
+            std::cerr << mtdn::concatenate("mtdn: rank ", ranks.all.rank(), " of ", ranks.all.size(), ": ", error.what(), '\n');
+            ranks.end(dynamic_cast<const mtdn::OptionError*>(&error) ? 2 : 1);
+        }
+    });
 }

@@ -163,8 +163,10 @@ std::pair<double, std::string> train_trial(const TuneCommand& c, const Machine& 
                                            const fs::path& folder, const SearchFolder::Job& job) {
     const auto trial = mtdn::draw_trial(c.space, c.train.options.seed, job.step.trial);
     const Index until = mtdn::search_rungs(c.halving)[static_cast<std::size_t>(job.step.rung)];
-    const RunOptions run{.folder = folder, .resume = fs::exists(folder / "checkpoint.safetensors"), .until_epoch = until,
-                         .checkpoint_seconds = c.train.run.checkpoint_seconds};
+    RunOptions run = c.train.run;
+    run.folder = folder;
+    run.resume = fs::exists(folder / "checkpoint.safetensors");
+    run.until_epoch = until;
     auto model = c.train.model;
     model.width = trial.width;
     model.feature_fusion = trial.feature_fusion;

@@ -1,6 +1,7 @@
 #pragma once
 
 // <mtdn/mtdn.hpp> and all that reads or writes files: pictures, datasets, weights, checkpoints, tables. Link mtdn::io.
+// <mtdn/kinetics/files.hpp> adds volumes, rates and their fits, and Eigen's solvers to compile.
 
 #include <mtdn/data/frame_folder.hpp>
 #include <mtdn/data/read_dataset.hpp>
@@ -16,6 +17,7 @@
 #include <mtdn/io/npy.hpp>
 #include <mtdn/io/png.hpp>
 #include <mtdn/io/report.hpp>
+#include <mtdn/io/tensorboard.hpp>
 #include <mtdn/io/tiff.hpp>
 #include <mtdn/mtdn.hpp>
 #include <mtdn/view/change_map.hpp>

@@ -39,6 +39,12 @@ TEST_CASE("One pair's categories become the mask of the frame in either slot") {
     CHECK(as_query.height() == 1);
     CHECK(as_query.width() == 4);
     CHECK(as_query.count() == 1);
+    CHECK(as_query.last_area() == 2);
+    as_query.add_categories(std::array<std::uint8_t, 4>{0, 1, 1, 3}.data());
+    CHECK(as_query.last_area() == 1);
+    PredictionAccumulator soft{1, 1, true};
+    soft.add_logits(std::array<float, 4>{0, 0, 0, 0}.data());
+    CHECK(soft.last_area() == 0.5);
 }
 
 TEST_CASE("Votes are averaged, and a tie is background") {

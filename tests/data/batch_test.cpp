@@ -84,6 +84,29 @@ TEST_CASE("smaller frames are padded, unlabelled tasks ignored") {
     CHECK(frame_data(data.masks.at("A1"), 0)[3 * 5] == ignore_label);  // below the first
 }
 
+TEST_CASE("a share is what the whole batch holds at its places, on the whole batch's canvas") {
+    const Dataset film({}, {make_sequence("a", 3, 16, 12, true), make_sequence("b", 3, 12, 14, true)});
+    const auto batch = PairSampler({3, 3}, {}, {.batch = 6, .seed = 2}).batch(0, 1);
+    ThreadPool threads(1);
+    const auto whole = assemble(film.train(), film.tasks(), batch, PublishedAugmentation{}, 4, 0, threads);
+    for (const Index rank : {0, 1, 2}) {
+        Share share;
+        share_of(batch, rank, 3, share);
+        BatchData part;
+        assemble(film.train(), film.tasks(), batch, share, PublishedAugmentation{}, 4, 0, threads, part);
+        const Shape shape = shape_of(part.frames);
+        REQUIRE(shape == Shape{static_cast<Index>(share.frames.size()), 16, 14, 1});
+        for (Index i = 0; i < shape.frames; ++i) {
+            const Index at = share.frames[static_cast<std::size_t>(i)];
+            CHECK(std::equal(frame_data(part.frames, i), frame_data(part.frames, i) + 16 * 14, frame_data(whole.frames, at)));
+            for (const auto& task : film.tasks())
+                CHECK(std::equal(frame_data(part.masks.at(task), i), frame_data(part.masks.at(task), i) + 16 * 14,
+                                 frame_data(whole.masks.at(task), at)));
+        }
+        CHECK((part.pairs == share.pairs));
+    }
+}
+
 TEST_CASE("a batch that names what is not there is an error") {
     const Dataset film({}, {make_sequence("a", 1, 3, 5, true)});
     ThreadPool threads(1);

@@ -150,3 +150,53 @@ TEST_CASE("options that do not fit are errors") {
     CHECK_THAT(message_of<OptionError>([] { PairSampler({2}, {}, {.batch = 2}).batch(0, 2); }),
                Contains("batch 2 of 2"));
 }
+
+TEST_CASE("shares are contiguous, as equal as can be, cut no clique, and together are the batch") {
+    const PairSampler pairs({4, 5}, {}, {.batch = 7, .seed = 1});
+    const CliqueSampler cliques({4, 5}, {}, {.clique = 2, .batch = 12, .seed = 1});
+    for (const Batch& batch : {pairs.batch(0, 0), cliques.batch(0, 0)}) {
+        const Index runs = batch.pairs.size() == 7 ? 7 : 3, each = static_cast<Index>(batch.pairs.size()) / runs;
+        for (const Index ranks : {1, 2, 3, 5, 9}) {
+            INFO(batch.pairs.size() << " pairs, " << ranks << " ranks");
+            std::vector<Pair> all;
+            std::set<Index> frames;
+            for (Index rank = 0; rank < ranks; ++rank) {
+                Share share;
+                share_of(batch, rank, ranks, share);
+                const auto count = static_cast<Index>(share.pairs.size());
+                CHECK(count % each == 0);
+                REQUIRE(count > 0);
+                if (!share.counts) {
+                    CHECK(count == each);
+                    continue;
+                }
+                CHECK((count / each == runs / ranks || count / each == runs / ranks + 1));
+                for (const Index frame : share.frames) CHECK(frames.insert(frame).second);  // no frame on two ranks
+                for (const Pair& pair : share.pairs)
+                    all.push_back({share.frames[static_cast<std::size_t>(pair.query)],
+                                   share.frames[static_cast<std::size_t>(pair.partner)]});
+            }
+            CHECK((all == batch.pairs));
+            CHECK(frames.size() == batch.frames.size());
+        }
+    }
+}
+
+TEST_CASE("a share of random pairs holds its queries, then its partners") {
+    Share share;
+    share_of(PairSampler({4, 5}, {}, {.batch = 5, .seed = 1}).batch(0, 0), 1, 2, share);
+    CHECK((share.frames == std::vector<Index>{2, 3, 4, 7, 8, 9}));
+    CHECK((share.pairs == std::vector<Pair>{{0, 3}, {1, 4}, {2, 5}}));
+}
+
+TEST_CASE("a share of single frames is some of them") {
+    const auto batch = FrameSampler({4, 5}, {.batch = 5, .seed = 1}).batch(0, 0);
+    Share share;
+    share_of(batch, 0, 2, share);
+    CHECK((share.frames == std::vector<Index>{0, 1}));
+    CHECK(share.pairs.empty());
+    share_of(batch, 1, 2, share);
+    CHECK((share.frames == std::vector<Index>{2, 3, 4}));
+    share_of(batch, 3, 6, share);
+    CHECK((share.counts && share.frames == std::vector<Index>{2}));
+}

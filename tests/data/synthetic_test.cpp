@@ -74,6 +74,20 @@ TEST_CASE("areas, length and volume shrink, and fit each other as a hollow cylin
     CHECK(2 * gone < static_cast<Index>(film().sequences().size()));
 }
 
+TEST_CASE("tubes are as bent and as tapered as was asked") {
+    const auto first = [](double bend, double taper, const std::string& name) {
+        const auto film =
+            synthesize({.sequences = 3, .frames = 2, .size = 64, .seed = 3, .bend = bend, .taper = taper});
+        return film.sequences()[0].series.at(name)[0];
+    };
+    CHECK(first(0, 0, "length") < first(1, 0, "length"));
+    CHECK(first(1, 0, "length") < first(2, 0, "length"));
+    const double outer = first(0, 0.6, "area_A1"), core = first(0, 0.6, "area_A2");
+    const double straight = 3.14159265 * (outer * outer - core * core) / (4 * first(0, 0.6, "length"));
+    // Radii that fall linearly: the mean's square over the square's mean, and what the ripple adds.
+    CHECK(straight / first(0, 0.6, "volume") == Approx(1 / (1 + 0.36 / 12)).epsilon(0.01));
+}
+
 TEST_CASE("equal seeds make equal films") {
     const SyntheticOptions small{.sequences = 3, .frames = 2, .size = 32, .seed = 5};
     const auto a = synthesize(small), b = synthesize(small);
@@ -129,4 +143,6 @@ TEST_CASE("options out of range are errors") {
     CHECK_THAT(message_of<OptionError>([] { synthesize({.frames = 1}); }), Contains("2 frames"));
     CHECK_THAT(message_of<OptionError>([] { synthesize({.size = 16}); }), Contains("[32, 4096] px, got 16"));
     CHECK_THAT(message_of<OptionError>([] { synthesize({.contrast = 0}); }), Contains("contrast"));
+    CHECK_THAT(message_of<OptionError>([] { synthesize({.bend = 4}); }), Contains("bend must lie in [0, 3]"));
+    CHECK_THAT(message_of<OptionError>([] { synthesize({.taper = -1}); }), Contains("taper in [0, 1], got 1 and -1"));
 }

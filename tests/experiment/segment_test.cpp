@@ -33,6 +33,23 @@ TEMPLATE_TEST_CASE("segmentation is the fusion of the pairs' categories", "", Ba
     const auto fused = fuse(TestType{}, frames, [&](Pair pair) { return categories_of(model, pair, pairs); });
     CHECK((ours.masks.at(model.tasks()[0]) == fused.masks));
     CHECK((ours.uncertainty.at(model.tasks()[0]) == fused.uncertainty));
+    for (Index query = 0; query < frames; ++query) {
+        std::vector<double> areas;
+        for (const auto& [pair, slot] : TestType{}.partners(query, frames)) {
+            const auto codes = categories_of(model, pair, pairs);
+            areas.push_back(static_cast<double>(
+                std::count_if(codes.begin(), codes.end(), [](std::uint8_t code) { return (code & 2) != 0; })));
+        }
+        CHECK(ours.areas.at(model.tasks()[0])[static_cast<std::size_t>(query)] == areas);
+    }
+    // With one pair a frame, its features are the masks.
+    if (pairs > frames) return;
+    const auto &a1 = ours.masks.at("A1"), &a2 = ours.masks.at("A2");
+    for (Index query = 0; query < frames; ++query) {
+        const auto *first = frame_data(a1, query), *second = frame_data(a2, query);
+        const double both = std::inner_product(first, first + a1.size() / static_cast<std::size_t>(frames), second, 0.0);
+        CHECK(ours.areas.at("A1&A2")[static_cast<std::size_t>(query)] == std::vector{both});
+    }
 }
 
 TEST_CASE("a frame's features are computed once where they fit, and the result is the same where they do not") {
@@ -45,6 +62,7 @@ TEST_CASE("a frame's features are computed once where they fit, and the result i
     CHECK(few.passes > sequence().size());
     CHECK((few.masks == all.masks));
     CHECK((few.uncertainty == all.uncertainty));
+    CHECK(few.areas == all.areas);
     // Features of all frames fit, what the heads make of them does not.
     const std::size_t features = 35 * 35 * 8 * sizeof(float) * static_cast<std::size_t>(sequence().size());
     for (const std::size_t memory : {features, 8 * features - 1, 8 * features}) {

@@ -14,11 +14,12 @@ using mtdn::testing::read_lines;
 
 const std::map<std::string, int> floors{
     {"core", 0},  {"backend", 1},  {"change", 1},  {"metric", 1}, {"autograd", 2}, {"nn", 3},   {"loss", 3},
-    {"optim", 3}, {"backbone", 4}, {"siamese", 5}, {"io", 6},     {"data", 7},     {"view", 8}, {"experiment", 9},
+    {"optim", 3}, {"backbone", 4}, {"siamese", 5}, {"io", 6},     {"data", 7},     {"view", 8}, {"kinetics", 8},
+    {"experiment", 9},
 };
 // Headers beside the folders: the umbrellas, which the library itself never includes, and the version.
-const std::set<std::string> umbrellas{"mtdn/mtdn.hpp",          "mtdn/io.hpp",    "mtdn/cuda.hpp",
-                                      "mtdn/cuda_kernels.cuh", "mtdn/cudnn.hpp", "mtdn/cudnn_kernels.cuh"};
+const std::set<std::string> umbrellas{"mtdn/mtdn.hpp",  "mtdn/io.hpp",            "mtdn/cuda.hpp", "mtdn/cuda_kernels.cuh",
+                                      "mtdn/cudnn.hpp", "mtdn/cudnn_kernels.cuh", "mtdn/mpi.hpp",  "mtdn/nccl.hpp"};
 constexpr std::size_t most_lines = 450;
 
 /// What the angle-bracket includes of a file name.

@@ -14,7 +14,8 @@ TEST_CASE("every command says what it does, with an example, and a wrong call is
     const Scratch scratch;
     CHECK(mtdn_run(scratch, "--help").status == 0);
     CHECK(mtdn_run(scratch, "--version").out == "0.1.0\n");
-    for (const std::string command : {"synthesize", "info", "train", "segment", "change", "evaluate", "score", "tune"}) {
+    for (const std::string command : {"synthesize", "info", "train", "segment", "change", "evaluate", "score",
+                                      "kinetics", "tune"}) {
         const auto help = mtdn_run(scratch, command + " --help");
         CHECK(help.status == 0);
         CHECK(help.out.find("Example: mtdn " + command) != std::string::npos);
@@ -256,8 +257,10 @@ TEST_CASE("the baseline: a recipe's network on single frames, scored, and a Siam
     const auto alone = mtdn_run(scratch, "train --recipe mtdn-init2 --out " + out + small);
     CHECK(alone.status != 0);
     CHECK(alone.err.find("begins from a run of unet-a2") != std::string::npos);
-    const auto begun = mtdn_run(scratch, "train --recipe mtdn-init2 --frozen-epochs 1 --init " + baseline + " --out " + out + small);
+    const auto begun = mtdn_run(scratch, "train --recipe mtdn-init2 --frozen-epochs 1 --tensorboard true --init " + baseline + " --out " + out + small);
     INFO(begun.err);
     REQUIRE(begun.status == 0);
     CHECK(parse_json(text_of(out + "/run.json"), "run.json")["options"]["frozen-epochs"] == 1);
+    const std::filesystem::directory_iterator events(out + "/tensorboard");
+    CHECK(text_of(events->path()).find("validation_A2") != std::string::npos);
 }

@@ -40,8 +40,8 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
     else
         x.backend().convolve(operand_of(x), weight.value, Tensor<B>{}, bias ? bias->value : Tensor<B>{},
                              window, Activation::identity, y);
-    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
-    const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
+    const Tensor<B> dw = gradient_of(weight, x.tape());
+    const Tensor<B> db = bias ? gradient_of(*bias, x.tape()) : Tensor<B>{};
     const bool back = x.needs_gradient(), learns = !dw.empty() || !db.empty();
     return record_result<B>(x.tape(), back || learns, std::move(y),
                             [kept = KeptVariable<B>(x, x.tape() && learns), places = GradientPlaces<B>(x), back, learns,
@@ -95,7 +95,7 @@ Variable<B> convolve_slice(const Variable<B>& x, const Parameter<B>& weight, Ind
     const Tensor<B> slice = slice_input_channels(weight.value, first, in.channels);
     Tensor<B> y(backend, {in.frames, window.output(in.height), window.output(in.width), slice.shape().channels});
     backend.convolve(operand_of(x), slice, Tensor<B>{}, Tensor<B>{}, window, Activation::identity, y);
-    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
+    const Tensor<B> dw = gradient_of(weight, x.tape());
     const bool back = x.needs_gradient();
     return record_result<B>(x.tape(), back || !dw.empty(), std::move(y),
                             [kept = KeptVariable<B>(x, x.tape() && !dw.empty()), places = GradientPlaces<B>(x), back, in,
@@ -129,8 +129,8 @@ Variable<B> transposed_convolve(const Variable<B>& x, const Parameter<B>& weight
                         " for weights ", w, "; expected (2, 2, ", in.channels, ", any)");
     Tensor<B> y(x.backend(), {in.frames, 2 * in.height, 2 * in.width, w.channels});
     x.backend().transposed_convolve(value_of(x), weight.value, bias ? bias->value : Tensor<B>{}, y);
-    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
-    const Tensor<B> db = bias && bias->wants_gradient() ? bias->gradient : Tensor<B>{};
+    const Tensor<B> dw = gradient_of(weight, x.tape());
+    const Tensor<B> db = bias ? gradient_of(*bias, x.tape()) : Tensor<B>{};
     const bool back = x.needs_gradient(), learns = !dw.empty() || !db.empty();
     return record_result<B>(x.tape(), back || learns, std::move(y),
                             [kept = KeptVariable<B>(x, x.tape() && learns), places = GradientPlaces<B>(x), back, learns,

@@ -2,6 +2,7 @@
 
 #include <mtdn/autograd/parameter.hpp>
 #include <mtdn/autograd/pass.hpp>
+#include <mtdn/autograd/ranks.hpp>
 #include <mtdn/autograd/variable.hpp>
 
 namespace mtdn {
@@ -9,7 +10,7 @@ namespace mtdn {
 /// Batch normalisation followed by an activation; writes nothing but the statistics: the result is pending.
 ///
 /// Statistics are those that the pass says. From the batch they are taken over each of the pass's groups, unless they
-/// are `known`, and staged for the running ones.
+/// are `known`, and staged for the running ones; where the tape is shared by ranks, they are those of all ranks' frames.
 ///
 /// @shape x (N, H, W, C), weight and bias (1, 1, 1, C) → like x
 /// @throws ShapeError if N is not a multiple of the number of groups, or the channels differ
@@ -30,26 +31,33 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     const Tensor<B> value = x.parts().front().tensor;
     const Shape statistic{groups, 1, 1, shape.channels};
     Tensor<B> mean = running.mean, variance = running.variance;
+    const bool shared = own && pass.tape() && pass.tape()->shared();
+    Index pixels = shape.pixels() / groups;
     if (own) {
         mean = known ? known.mean : Tensor<B>(backend, statistic);
         variance = known ? known.variance : Tensor<B>(backend, statistic);
         if (!known) backend.batch_statistics(value, mean, variance);
-        pass.stage(running, mean, variance, shape.pixels() / groups, momentum);
+        if (shared) pixels = detail::join_statistics(*pass.tape(), pixels, mean, variance);
+        pass.stage(running, mean, variance, pixels, momentum);
     }
     PendingNormalisation<B> pending{Tensor<B>(backend, statistic), Tensor<B>(backend, statistic), activation};
     backend.normalisation(mean, variance, weight.value, bias.value, epsilon, pending.scale, pending.shift);
 
     Tape<B>* tape = x.tape();
-    const Tensor<B> dw = weight.wants_gradient() ? weight.gradient : Tensor<B>{};
-    const Tensor<B> db = bias.wants_gradient() ? bias.gradient : Tensor<B>{};
+    const Tensor<B> dw = gradient_of(weight, tape);
+    const Tensor<B> db = gradient_of(bias, tape);
     ChannelPart<B> part{value, pending, Tape<B>::no_place};
     if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
         part.place = tape->new_place();
         tape->record(part.place, [places = GradientPlaces<B>(x), kept = tape->keep(value), mean, variance, w = weight.value,
-                                  b = bias.value, dw, db, epsilon, activation, own](Tape<B>& t, const Tensor<B>& dy) {
+                                  b = bias.value, dw, db, epsilon, activation, own, shared, pixels](Tape<B>& t, const Tensor<B>& dy) {
             const Tensor<B> raw = t.kept(kept);
             const Tensor<B> dx = dy.alone() ? dy : Tensor<B>(t.backend(), raw.shape());
-            t.backend().normalise_backward(raw, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
+            if (shared)
+                detail::normalise_backward_over_ranks(t, raw, dy, mean, variance, w, b, epsilon, activation, pixels, dx,
+                                                      dw, db);
+            else
+                t.backend().normalise_backward(raw, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
             places.add(t, dx);
         });
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include <mtdn/backend/backend.hpp>
+#include <mtdn/core/communicator.hpp>
 
 namespace mtdn {
 
@@ -44,8 +46,11 @@ public:
 
     /// @param kept  precision in which values wait that ways back read again. In bfloat16 they take half the
     ///              memory; they are rounded once nobody else holds them, so the way forth is the same
+    /// @param ranks that record the same operations, each on some of the frames and pairs. Batch statistics and losses
+    ///              are those over all of them; a parameter's gradient is this rank's share of the sum
     /// @throws OptionError for TF32
-    explicit Tape(B& backend, Precision kept = Precision::single) : backend_(&backend), precision_(kept) {
+    explicit Tape(B& backend, Precision kept = Precision::single, AnyCommunicator ranks = {})
+        : backend_(&backend), precision_(kept), ranks_(std::move(ranks)), shared_(ranks_.size() > 1) {
         require<OptionError>(kept != Precision::tf32, "Tape: values are kept in single precision or bfloat16, not in TF32");
     }
     Tape(const Tape&) = delete;
@@ -53,6 +58,29 @@ public:
     ~Tape() { clear(); }
 
     B& backend() const { return *backend_; }
+
+    const AnyCommunicator& ranks() const { return ranks_; }
+    /// Whether there are other ranks.
+    bool shared() const { return shared_; }
+    /// Whether this rank's frames and pairs count; if not, it goes along so that the others' exchanges find it.
+    bool counts() const { return counts_; }
+    void set_counts(bool counts) { counts_ = counts; }
+
+    /// Says that the operation recorded next adds to a parameter's gradient on its way back.
+    void adds_to(const Tensor<B>& gradient) {
+        if (shared_) uses_.push_back({gradient.data(), nodes_.size()});
+    }
+    /// Whether the way back has come past all operations that add to a gradient. Of a gradient that none has named by
+    /// `adds_to` it is known at the end.
+    bool done_with(const Tensor<B>& gradient) const {
+        if (nodes_.empty()) return true;
+        const auto first = std::find_if(uses_.begin(), uses_.end(),
+                                        [&](const auto& use) { return use.first == gradient.data(); });
+        return first != uses_.end() && first->second >= nodes_.size();
+    }
+
+    /// Calls `step()` whenever the way back has done one more operation.
+    void on_way_back(std::function<void()> step) { step_ = std::move(step); }
 
     /// A place for the gradient of a new result.
     [[gnu::noinline]] Place new_place() {
@@ -166,6 +194,7 @@ public:
     void clear() {
         while (!nodes_.empty()) drop_last();
         gradients_.clear();
+        uses_.clear();
         chunk_ = 0;
         used_ = 0;
         ++recording_;
@@ -258,6 +287,10 @@ private:
 
     B* backend_;
     Precision precision_;
+    AnyCommunicator ranks_;
+    bool shared_ = false, counts_ = true;
+    std::vector<std::pair<const typename B::Scalar*, std::size_t>> uses_;  // of gradients, and the operations' numbers
+    std::function<void()> step_;
     std::vector<KeptValue> values_;
     std::vector<std::size_t> whole_;  // those that may yet be rounded
     Tensor<B> widened_{};             // the last one that was read again

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <mtdn/autograd/parameter.hpp>
 #include <mtdn/autograd/tape.hpp>
 #include <mtdn/core/inline_vector.hpp>
 
@@ -208,6 +209,14 @@ void add_gradient(Tape<B>& tape, const Variable<B>& x, const Tensor<B>& dx) {
     GradientPlaces<B>(x).add(tape, dx);
 }
 
+/// The gradient of a parameter that learns, to which the operation recorded next adds on its way back; else nothing.
+template <Backend B>
+Tensor<B> gradient_of(const Parameter<B>& parameter, Tape<B>* tape) {
+    if (!tape || !parameter.wants_gradient()) return {};
+    tape->adds_to(parameter.gradient);
+    return parameter.gradient;
+}
+
 /// Records an operation with one result: `way_back(tape, dy)` gets the result's gradient if one has arrived.
 /// Where nothing wants a gradient (`needed` is false, or there is no tape) nothing is recorded.
 ///
@@ -244,6 +253,7 @@ void Tape<B>::backward(const Variable<B>& loss, double factor) {
         while (!nodes_.empty()) {
             go_back();
             drop_last();
+            if (step_) step_();
         }
     }
     clear();

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <mtdn/change/category.hpp>
@@ -27,6 +28,14 @@ inline std::uint8_t largest_logit(const float* logits) {
 inline double binary_entropy(double p) {
     const auto term = [](double x) { return x > 0 ? -x * std::log2(x) : 0.0; };
     return term(p) + term(1 - p);
+}
+
+/// The name of what two tasks' features have in common, whichever comes first: `A1&A2`.
+inline std::string shared_name(const std::string& a, const std::string& b) { return a < b ? a + '&' + b : b + '&' + a; }
+
+/// Whether a category says that the frame in this slot shows the feature: 1 or 0.
+constexpr std::uint8_t shows_feature(std::uint8_t category, Slot slot) {
+    return static_cast<std::uint8_t>((category >> (slot == Slot::query ? 1 : 0)) & 1);
 }
 
 /// What one pair after the other says about one frame: the average of feature (1) and background (0) in each pixel.
@@ -58,7 +67,8 @@ public:
         if (wrong != categories + sums_.size())
             fail<DataError>("PredictionAccumulator: category ", int{*wrong}, " at ", place(wrong - categories),
                             "; expected 0 to 3");
-        for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += one * ((categories[i] >> bit) & 1);
+        last_ = 0;
+        for (std::size_t i = 0; i < sums_.size(); ++i) add(i, one * ((categories[i] >> bit) & 1));
         ++count_;
     }
 
@@ -67,12 +77,15 @@ public:
     /// @throws DataError if a pixel's logits are NaN or have no finite maximum
     void add_logits(const float* logits, Slot slot = Slot::query) {
         check(logits);
+        last_ = 0;
         const int bit = bit_of(slot);
         for (std::size_t i = 0; i < sums_.size(); ++i, logits += category_count)
-            sums_[i] +=
-                soft_ ? fixed_point(feature_probability(logits, bit)) : one * ((largest_logit(logits) >> bit) & 1);
+            add(i, soft_ ? fixed_point(feature_probability(logits, bit)) : one * ((largest_logit(logits) >> bit) & 1));
         ++count_;
     }
+
+    /// The feature's area in pixels by the last pair alone: its votes, or its probabilities, summed.
+    double last_area() const { return static_cast<double>(last_) / static_cast<double>(one); }
 
     /// The average in each pixel: the share of votes for feature, or its mean probability.
     ///
@@ -105,10 +118,16 @@ public:
     void reset() {
         std::fill(sums_.begin(), sums_.end(), 0);
         count_ = 0;
+        last_ = 0;
     }
 
 private:
     static constexpr std::uint64_t one = std::uint64_t{1} << 32;
+
+    void add(std::size_t i, std::uint64_t part) {
+        sums_[i] += part;
+        last_ += part;
+    }
 
     static int bit_of(Slot slot) { return slot == Slot::query ? 1 : 0; }
 
@@ -153,6 +172,7 @@ private:
     Index height_ = 0, width_ = 0;
     bool soft_ = false;
     Index count_ = 0;
+    std::uint64_t last_ = 0;           // what the last pair added, as `sums_`
     std::vector<std::uint64_t> sums_;  // in units of 2⁻³²
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -23,16 +24,16 @@ struct BatchData {
     std::vector<FrameScratch> scratch;  ///< memory of the augmentation, one a frame
 };
 
-/// Fills `data` with the batch's frames, augmented; its memory is used again where sizes agree.
+/// Fills `data` with a share of the batch's frames, augmented; its memory is used again where sizes agree.
 ///
-/// Frames of different sizes share a canvas as high and as wide as the largest. The result does not depend on the
-/// number of threads.
+/// Frames of different sizes share a canvas as high and as wide as the batch's largest, whatever the share. The result
+/// does not depend on the number of threads.
 ///
 /// @param sequences what the sampler's sequence numbers refer to
 /// @param tasks     the tasks whose masks are wanted
 inline void assemble(const SequenceView& sequences, const std::vector<std::string>& tasks, const Batch& batch,
-                     const AnyAugmentation& augmentation, std::uint64_t seed, Index epoch, ThreadPool& threads,
-                     BatchData& data) {
+                     const Share& share, const AnyAugmentation& augmentation, std::uint64_t seed, Index epoch,
+                     ThreadPool& threads, BatchData& data) {
     require<OptionError>(batch.geometry.size() == batch.frames.size(), "assemble: ", batch.frames.size(),
                          " frames, but ", batch.geometry.size(), " geometries");
     Index height = 0, width = 0;
@@ -43,23 +44,23 @@ inline void assemble(const SequenceView& sequences, const std::vector<std::strin
         height = std::max(height, sequences[sequence].height());
         width = std::max(width, sequences[sequence].width());
     }
-    const auto count = static_cast<Index>(batch.frames.size());
+    const auto count = static_cast<Index>(share.frames.size());
     using Size4 = Images::shape_type;
     using Size3 = Masks::shape_type;
-    const auto n = batch.frames.size(), h = static_cast<std::size_t>(height), w = static_cast<std::size_t>(width);
+    const auto n = share.frames.size(), h = static_cast<std::size_t>(height), w = static_cast<std::size_t>(width);
     data.frames.resize(Size4{n, h, w, 1});
     std::erase_if(data.masks,
                   [&](const auto& entry) { return std::find(tasks.begin(), tasks.end(), entry.first) == tasks.end(); });
     for (const auto& task : tasks) data.masks[task].resize(Size3{n, h, w});
-    data.pairs = batch.pairs;
+    data.pairs = share.pairs;
     if (data.scratch.size() < n) data.scratch.resize(n);
 
     threads.run(count, [&](Index i) {
-        const auto at = static_cast<std::size_t>(i);
+        const auto place = static_cast<std::size_t>(i), at = static_cast<std::size_t>(share.frames[place]);
         const Sequence& sequence = sequences[batch.frames[at].sequence];
         const Index frame = batch.frames[at].frame;
         FrameSource source{frame_data(sequence.frames, frame), {}, sequence.height(), sequence.width()};
-        FrameTarget target{frame_data(data.frames, i), {}, height, width, &data.scratch[at]};
+        FrameTarget target{frame_data(data.frames, i), {}, height, width, &data.scratch[place]};
         for (const auto& task : tasks) {
             const auto masks = sequence.masks.find(task);
             source.masks.push_back(masks == sequence.masks.end() ? nullptr : frame_data(masks->second, frame));
@@ -69,11 +70,20 @@ inline void assemble(const SequenceView& sequences, const std::vector<std::strin
             return Random(seed, purpose, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(item));
         };
         augmentation.augment(source, target, stream("geometry", batch.geometry[at]),
-                             stream("photometry", batch.first_frame + i));
+                             stream("photometry", batch.first_frame + share.frames[place]));
     });
 }
 
-/// The batch's frames, augmented, in memory of its own.
+/// All of the batch's frames, augmented.
+inline void assemble(const SequenceView& sequences, const std::vector<std::string>& tasks, const Batch& batch,
+                     const AnyAugmentation& augmentation, std::uint64_t seed, Index epoch, ThreadPool& threads,
+                     BatchData& data) {
+    Share all{std::vector<Index>(batch.frames.size()), batch.pairs};
+    std::iota(all.frames.begin(), all.frames.end(), Index{0});
+    assemble(sequences, tasks, batch, all, augmentation, seed, epoch, threads, data);
+}
+
+/// The same in memory of its own.
 inline BatchData assemble(const SequenceView& sequences, const std::vector<std::string>& tasks, const Batch& batch,
                           const AnyAugmentation& augmentation, std::uint64_t seed, Index epoch, ThreadPool& threads) {
     BatchData data;

@@ -33,6 +33,54 @@ struct Batch {
     friend bool operator==(const Batch&, const Batch&) = default;
 };
 
+/// The part of a batch that one of several ranks works on.
+struct Share {
+    std::vector<Index> frames;  ///< which of the batch's, ascending
+    std::vector<Pair> pairs;    ///< indices into `frames`
+    bool counts = true;         ///< false: there is too little for all ranks; what is here counts elsewhere
+
+    friend bool operator==(const Share&, const Share&) = default;
+};
+
+/// A rank's share of a batch, into a share whose memory is used again.
+///
+/// Neighbouring pairs (frames, if there are no pairs) under one geometry stay together (a clique is not cut), and ranks get
+/// contiguous pieces of as many of such runs, or of one more. Where there are fewer runs than ranks, some ranks get the
+/// first one, and do not count.
+inline void share_of(const Batch& batch, Index rank, Index ranks, Share& share) {
+    const bool of_pairs = !batch.pairs.empty();
+    const std::size_t items = of_pairs ? batch.pairs.size() : batch.frames.size();
+    const auto geometry = [&](std::size_t i) {
+        return batch.geometry[of_pairs ? static_cast<std::size_t>(batch.pairs[i].query) : i];
+    };
+    Index runs = 0;
+    for (std::size_t i = 0; i < items; ++i) runs += i == 0 || geometry(i) != geometry(i - 1) ? 1 : 0;
+    Index first = rank * runs / ranks, last = (rank + 1) * runs / ranks;
+    share.counts = first < last;
+    if (!share.counts) first = 0, last = 1;
+
+    share.frames.clear();
+    share.pairs.clear();
+    Index run = -1;
+    for (std::size_t i = 0; i < items; ++i) {
+        run += i == 0 || geometry(i) != geometry(i - 1) ? 1 : 0;
+        if (run < first || run >= last) continue;
+        if (!of_pairs) {
+            share.frames.push_back(static_cast<Index>(i));
+            continue;
+        }
+        share.pairs.push_back(batch.pairs[i]);
+        share.frames.push_back(batch.pairs[i].query);
+        share.frames.push_back(batch.pairs[i].partner);
+    }
+    std::sort(share.frames.begin(), share.frames.end());
+    share.frames.erase(std::unique(share.frames.begin(), share.frames.end()), share.frames.end());
+    const auto place = [&](Index frame) {
+        return std::lower_bound(share.frames.begin(), share.frames.end(), frame) - share.frames.begin();
+    };
+    for (Pair& pair : share.pairs) pair = {place(pair.query), place(pair.partner)};
+}
+
 /// `sampler.batches()` and `sampler.items()`: the batches, and the pairs in them (frames, if there are no pairs).
 template <class S>
 concept counts_what_an_epoch_holds = requires(const S& sampler) {

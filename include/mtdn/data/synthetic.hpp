@@ -32,6 +32,9 @@ namespace mtdn {
                              options.distractors >= 0 && options.distractors <= 1.2,
                          "synthesize: contrast must be positive, noise and unevenness not negative, distractors in "
                          "[0, 1.2]");
+    require<OptionError>(options.bend >= 0 && options.bend <= 3 && options.taper >= 0 && options.taper <= 1,
+                         "synthesize: bend must lie in [0, 3] and taper in [0, 1], got ", options.bend, " and ",
+                         options.taper);
     const Index apart = std::max<Index>(1, (options.sequences + 2) / 5);  // sequences that validate, and that test
     std::vector<Sequence> sequences;
     for (Index number = 0; number < options.sequences; ++number) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <mtdn/change/labels.hpp>
+#include <mtdn/core/communicator.hpp>
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/experiment/segment.hpp>
 #include <mtdn/metric/category_matrix.hpp>
@@ -44,14 +45,46 @@ struct SelectionScore {
     double mean = 0;                      ///< mean over tasks and sequences
 };
 
+namespace detail {
+
+/// The mean of what `score(sequence, scores)` writes for each task that the sequence has masks of; each rank goes over
+/// some of the sequences, and all get what one alone would.
+template <class Score>
+SelectionScore mean_over_sequences(const std::vector<std::string>& names, const SequenceView& sequences,
+                                   const AnyCommunicator& ranks, Score&& score) {
+    // By sequence and task: a score, and 1 where there is one. Those of the other ranks' sequences are 0 until the sum.
+    const std::size_t tasks = names.size();
+    std::vector<double> scores(2 * tasks * static_cast<std::size_t>(sequences.size()));
+    Index number = -1;
+    for (const Sequence& sequence : sequences)
+        if (++number % ranks.size() == ranks.rank()) score(sequence, &scores[2 * tasks * static_cast<std::size_t>(number)]);
+    ranks.all_reduce(scores);
+
+    SelectionScore result;
+    std::vector<double> counted(tasks);
+    double sum = 0, terms = 0;
+    for (std::size_t i = 0; 2 * i < scores.size(); ++i) {
+        if (scores[2 * i + 1] == 0) continue;
+        result.tasks[names[i % tasks]] += scores[2 * i];
+        sum += scores[2 * i];
+        ++counted[i % tasks];
+        ++terms;
+    }
+    require<DataError>(terms > 0, "selection_score: no sequence has a mask of any of the model's tasks");
+    for (std::size_t task = 0; task < counted.size(); ++task)
+        if (counted[task] > 0) result.tasks[names[task]] /= counted[task];
+    result.mean = sum / terms;
+    return result;
+}
+
+}  // namespace detail
+
+/// @param ranks that have the same model and call this together: each takes some of the sequences, and all get the score
+///              that one alone would
 /// @throws DataError if no sequence has any of the model's tasks
 template <class Model>
-SelectionScore selection_score(const Model& model, const SequenceView& sequences) {
-    SelectionScore result;
-    std::vector<Index> counted(model.tasks().size());
-    double sum = 0;
-    Index terms = 0;
-    for (const Sequence& sequence : sequences) {
+SelectionScore selection_score(const Model& model, const SequenceView& sequences, const AnyCommunicator& ranks = {}) {
+    return detail::mean_over_sequences(model.tasks(), sequences, ranks, [&](const Sequence& sequence, double* scores) {
         std::vector<CategoryMatrix> matrices(model.tasks().size());
         std::vector<const Masks*> masks;
         for (const auto& task : model.tasks()) {
@@ -73,39 +106,25 @@ SelectionScore selection_score(const Model& model, const SequenceView& sequences
         });
         for (std::size_t task = 0; task < matrices.size(); ++task) {
             if (!masks[task]) continue;
-            const double f1 = macro_f1(matrices[task]);
-            result.tasks[model.tasks()[task]] += f1;
-            ++counted[task];
-            sum += f1;
-            ++terms;
+            scores[2 * task] = macro_f1(matrices[task]);
+            scores[2 * task + 1] = 1;
         }
-    }
-    require<DataError>(terms > 0, "selection_score: no sequence has a mask of any of the model's tasks");
-    for (std::size_t task = 0; task < counted.size(); ++task)
-        if (counted[task] > 0) result.tasks[model.tasks()[task]] /= static_cast<double>(counted[task]);
-    result.mean = sum / static_cast<double>(terms);
-    return result;
+    });
 }
 
 /// @overload
 template <class Backbone>
-SelectionScore selection_score(const SingleFrame<Backbone>& model, const SequenceView& sequences) {
-    SelectionScore result;
-    std::map<std::string, Index> counted;
-    Index terms = 0;
-    for (const Sequence& sequence : sequences) {
-        for (const auto& [task, of_task] : score(segment(model, sequence.frames), sequence.masks).tasks) {
-            const double f1 = macro_f1(of_task.total(), AbsentClass::zero);
-            result.tasks[task] += f1;
-            ++counted[task];
-            result.mean += f1;
-            ++terms;
+SelectionScore selection_score(const SingleFrame<Backbone>& model, const SequenceView& sequences,
+                               const AnyCommunicator& ranks = {}) {
+    return detail::mean_over_sequences(model.tasks(), sequences, ranks, [&](const Sequence& sequence, double* scores) {
+        const auto table = score(segment(model, sequence.frames), sequence.masks);
+        for (std::size_t task = 0; task < model.tasks().size(); ++task) {
+            const auto found = table.tasks.find(model.tasks()[task]);
+            if (found == table.tasks.end()) continue;
+            scores[2 * task] = macro_f1(found->second.total(), AbsentClass::zero);
+            scores[2 * task + 1] = 1;
         }
-    }
-    require<DataError>(terms > 0, "selection_score: no sequence has a mask of any of the model's tasks");
-    for (auto& [task, sum] : result.tasks) sum /= static_cast<double>(counted[task]);
-    result.mean /= static_cast<double>(terms);
-    return result;
+    });
 }
 
 }  // namespace mtdn

@@ -41,7 +41,11 @@ struct Objective<Model> {
     static Index groups(const TrainOptions& options) {
         return options.clique == 0 && options.batch_norm == BatchNormPolicy::branch ? 2 : 1;
     }
-    static Index items(const BatchData& data) { return static_cast<Index>(data.pairs.size()); }
+    /// Of a whole batch, or of a rank's share.
+    template <class Data>
+    static Index items(const Data& data) {
+        return static_cast<Index>(data.pairs.size());
+    }
     /// @shape → (height, width) of item i
     static void label(const BatchData& data, const Masks& masks, Index i, std::uint8_t* labels) {
         const Pair pair = data.pairs[static_cast<std::size_t>(i)];
@@ -67,6 +71,7 @@ struct Objective<SingleFrame<Backbone>> {
     }
     static ClassCounts<classes> counts(const TrainOptions&, const Masks& masks) { return frame_class_counts(masks); }
     static Index groups(const TrainOptions&) { return 1; }
+    static Index items(const Batch& batch) { return static_cast<Index>(batch.frames.size()); }
     static Index items(const BatchData& data) { return extent(data.frames, 0); }
     static void label(const BatchData&, const Masks& masks, Index i, std::uint8_t* labels) {
         std::copy_n(frame_data(masks, i), extent(masks, 1) * extent(masks, 2), labels);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,13 +25,20 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
                                       const SegmentOptions& options = {}) {
     const Index count = extent(frames, 0);
     Index done = 0, total = 0;
-    for (Index query = 0; query < count; ++query) total += static_cast<Index>(fusion.partners(query, count).size());
+    std::vector<std::vector<double>> areas(static_cast<std::size_t>(count));
+    for (Index query = 0; query < count; ++query) {
+        areas[static_cast<std::size_t>(query)].resize(fusion.partners(query, count).size());
+        total += static_cast<Index>(areas[static_cast<std::size_t>(query)].size());
+    }
     SequenceComparison<Model> comparison(model, frames, options.memory, total);
     const Index height = comparison.size().height, width = comparison.size().width;
     Segmentation result;
     for (const auto& task : model.tasks()) {
         result.masks[task] = make_array<std::uint8_t>(count, height, width);
         result.uncertainty[task] = make_array<float>(count, height, width);
+        result.areas[task] = areas;
+        for (const auto& other : model.tasks())
+            if (other != task) result.areas[shared_name(task, other)] = areas;
     }
     // Where not all features fit, a block of queries meets one block of partners after the other.
     const bool all_fit = comparison.capacity() >= count;
@@ -38,11 +47,13 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
         struct Question {
             Index query;
             Comparison asked;
+            std::size_t place;  // in the list of `partners`
         };
         std::vector<Question> questions;
         const Index last = std::min(count, first + block);
         for (Index query = first; query < last; ++query)
-            for (const Comparison& asked : fusion.partners(query, count)) questions.push_back({query, asked});
+            for (std::size_t place = 0; const Comparison& asked : fusion.partners(query, count))
+                questions.push_back({query, asked, place++});
         std::stable_sort(questions.begin(), questions.end(), [&](const Question& a, const Question& b) {
             const auto other = [&](const Question& q) {
                 return (q.asked.slot == Slot::query ? q.asked.pair.partner : q.asked.pair.query) / block;
@@ -55,13 +66,32 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
         for (auto& of_task : votes)
             of_task.assign(static_cast<std::size_t>(last - first), fusion.accumulator(height, width));
 
+        // Where a pair finds the features of the tasks that came so far; the others' follow soon.
+        std::map<Index, std::vector<std::vector<std::uint8_t>>> found;
         const auto take = [&](Index i, Index task, const auto* answer) {
             const Question& question = questions[static_cast<std::size_t>(i)];
+            const auto area = [&](const std::string& name) -> double& {
+                return result.areas[name][static_cast<std::size_t>(question.query)][question.place];
+            };
+            const auto& name = model.tasks()[static_cast<std::size_t>(task)];
             auto& vote = votes[static_cast<std::size_t>(task)][static_cast<std::size_t>(question.query - first)];
             if constexpr (std::is_same_v<decltype(answer), const float*>)
                 vote.add_logits(answer, question.asked.slot);
             else
                 vote.add_categories(answer, question.asked.slot);
+            area(name) = vote.last_area();
+            auto& of_pair = found[i];
+            auto& here = of_pair.emplace_back(static_cast<std::size_t>(height * width));
+            for (std::size_t pixel = 0; pixel < here.size(); ++pixel) {
+                if constexpr (std::is_same_v<decltype(answer), const float*>)
+                    here[pixel] = shows_feature(largest_logit(answer + pixel * category_count), question.asked.slot);
+                else
+                    here[pixel] = shows_feature(answer[pixel], question.asked.slot);
+            }
+            for (std::size_t other = 0; other + 1 < of_pair.size(); ++other)
+                area(shared_name(model.tasks()[other], name)) =
+                    std::inner_product(here.begin(), here.end(), of_pair[other].begin(), 0.0);
+            if (of_pair.size() == model.tasks().size()) found.erase(i);
             if (options.progress && task == 0) options.progress(++done, total);
         };
         if (votes.front().front().soft())

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <mtdn/core/arrays.hpp>
 
@@ -18,6 +19,9 @@ struct SegmentOptions {
 struct Segmentation {
     TaskMasks masks;
     std::map<std::string, Array<float, 3>> uncertainty;  ///< entropy of the vote, bits, (frames, height, width)
+    /// By task and frame: the feature's area in pixels by each of its pairs alone, in the order of `partners`; and, under
+    /// `shared_name`, the pixels in which a pair's arg-max finds the features of two tasks at once.
+    std::map<std::string, std::vector<std::vector<double>>> areas;
     Index passes = 0;  ///< frames run through the backbone: as many as there are if their features fit
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include <mtdn/core/communicator.hpp>
 #include <mtdn/data/augmentation.hpp>
 #include <mtdn/loss/weighted_sum.hpp>
 
@@ -71,8 +72,10 @@ struct TrainOptions {
     std::uint64_t seed = 0;         ///< of order and augmentation
     double max_seconds = std::numeric_limits<double>::infinity();  ///< stops at the end of the batch after this time
     bool keep_best = true;          ///< at the end the model has its best weights, not its last
-    std::function<void(const TrainProgress&)> progress{};   ///< called after every step
-    std::function<void(const EpochRecord&)> on_epoch{};     ///< called after every epoch
+    std::function<void(const TrainProgress&)> progress{};   ///< called after every step, on rank 0
+    std::function<void(const EpochRecord&)> on_epoch{};     ///< called after every epoch, on rank 0
+    AnyCommunicator ranks{};        ///< processes that train together, each with the same options, data and model
+    Index bucket = 1 << 18;         ///< they sum gradients so many at a time, or a whole parameter's, on the way back
 };
 
 }  // namespace mtdn

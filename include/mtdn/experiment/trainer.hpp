@@ -6,11 +6,13 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <mtdn/data/resize.hpp>
+#include <mtdn/experiment/gradient_exchange.hpp>
 #include <mtdn/experiment/objective.hpp>
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/nn/state.hpp>
@@ -37,6 +39,8 @@ struct TrainingPosition {
 ///
 /// Every step is a function of (options, data, position, weights, optimizer state): a run that is stopped anywhere and
 /// taken up again from these ends with the same bits.
+///
+/// Ranks share each batch's items and end every step with the same weights: those of one process up to rounding.
 template <class Model>
 class Trainer {
 public:
@@ -49,18 +53,26 @@ public:
           training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
           sequences_(training_.train()), sampler_(Objective<Model>::sampler(sequences_.frame_counts(), options_)),
           schedule_(make_schedule(options_.schedule, options_.epochs, options_.warm_up)),
-          optimizer_(make_optimizer(options_)), tape_(model.backend(), options_.kept) {
+          optimizer_(make_optimizer(options_)), tape_(model.backend(), options_.kept, options_.ranks) {
         require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
         require<OptionError>(options_.epoch_pairs >= 0, "Trainer: epoch_pairs must not be negative, got ", options_.epoch_pairs);
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
         require<DataError>(!sequences_.empty(), "Trainer: the dataset has no training sequence");
+        const Index cliques = options_.batch / std::max<Index>(1, options_.clique * options_.clique);
+        require<OptionError>(cliques >= options_.ranks.size(), "Trainer: a batch of ", options_.batch, " pairs",
+                             options_.clique > 0 ? ", in cliques, which are not cut," : "", " cannot be shared by ",
+                             options_.ranks.size(), " ranks");
         if (options_.size > 0) model_.set_size(options_.size);
         require<OptionError>(options_.frozen_epochs >= 0, "Trainer: frozen_epochs must not be negative, got ", options_.frozen_epochs);
+        if (tape_.shared()) begin_alike();
         parameters_ = detail::parameters_of<B>(model_);
         detail::add_gradients(model_.parameters(), parameters_);
         groups_ = make_groups(true);
         if (options_.frozen_epochs > 0) groups_without_backbone_ = make_groups(false);
         make_losses();
+        if (!tape_.shared()) return;
+        exchange_.emplace(model_.parameters(), options_.bucket);
+        tape_.on_way_back([this] { exchange_->advance(tape_); });
     }
 
     const TrainingPosition& position() const { return position_; }
@@ -96,7 +108,7 @@ public:
         const auto begin = std::chrono::steady_clock::now();
         sampler_.batch(position_.epoch, position_.batch, batch_);
         const double loss = learn(batch_);
-        const Index pairs = Objective<Model>::items(data_);
+        const Index pairs = Objective<Model>::items(batch_);
         position_.loss_sum += loss * static_cast<double>(pairs);
         position_.loss_pairs += pairs;
         pairs_done_ += pairs;
@@ -107,7 +119,8 @@ public:
         return epoch_done;
     }
 
-    /// Steps until finished, out of time, or `after_step(*this, epoch_done)` returns false.
+    /// Steps until finished, out of time, or `after_step(*this, epoch_done)` returns false, which it does on all ranks or
+    /// on none.
     template <class AfterStep>
     void run(AfterStep&& after_step) {
         const auto begin = std::chrono::steady_clock::now();
@@ -117,9 +130,13 @@ public:
             const double rate = current_rate();
             const bool epoch_done = step();
             const double seconds = seconds_since(begin);
-            if (options_.progress) report(epoch, rate, epoch_done, seconds);
-            if (epoch_done && options_.on_epoch) options_.on_epoch(position_.curve.back());
-            if (!after_step(*this, epoch_done) || seconds > options_.max_seconds) break;
+            const bool tells = options_.ranks.rank() == 0;
+            if (tells && options_.progress) report(epoch, rate, epoch_done, seconds);
+            if (tells && epoch_done && options_.on_epoch) options_.on_epoch(position_.curve.back());
+            const bool goes_on = after_step(*this, epoch_done);
+            double late = seconds > options_.max_seconds ? 1 : 0;  // by the clock of rank 0
+            if (std::isfinite(options_.max_seconds)) options_.ranks.broadcast(std::span(&late, 1));
+            if (!goes_on || late > 0) break;
         }
     }
 
@@ -198,6 +215,13 @@ private:
         }
     }
 
+    // Gives every rank the model of rank 0.
+    [[gnu::cold]] void begin_alike() {
+        auto state = state_of(model_);
+        for (auto& entry : state) options_.ranks.broadcast(entry.second.values);
+        load_state(model_, state, "Trainer");
+    }
+
     ThreadPool& threads() {
         if constexpr (requires(B& b) { { b.thread_pool() } -> std::same_as<ThreadPool&>; }) {
             return model_.backend().thread_pool();
@@ -210,7 +234,9 @@ private:
     // Forward, backward, update; returns the loss.
     double learn(const Batch& batch) {
         B& backend = model_.backend();
-        assemble(sequences_, model_.tasks(), batch, options_.augmentation, options_.seed, position_.epoch,
+        share_of(batch, options_.ranks.rank(), options_.ranks.size(), share_);
+        tape_.set_counts(share_.counts);
+        assemble(sequences_, model_.tasks(), batch, share_, options_.augmentation, options_.seed, position_.epoch,
                  threads(), data_);
         const Shape shape = shape_of(data_.frames);
         all_.resize(static_cast<std::size_t>(shape.frames));
@@ -236,6 +262,7 @@ private:
         require<Error>(std::isfinite(value), "Trainer: the loss became ", value, " in epoch ", position_.epoch,
                        ", batch ", position_.batch, "; lower the rate, or clip the gradient");
         tape_.backward(loss);
+        if (exchange_) exchange_->finish(tape_);
         if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);
         optimizer_.step(model_.parameters().values, model_.parameters().gradients,
                         freezes ? groups_without_backbone_ : groups_, current_rate());
@@ -251,6 +278,7 @@ private:
         labels_.resize(static_cast<std::size_t>(count * pixels));
         threads().run(count,
                       [&](Index i) { Objective<Model>::label(data_, masks, i, labels_.data() + i * pixels); });
+        if (!share_.counts) std::fill(labels_.begin(), labels_.end(), ignore_label);
         Tensor<B, std::uint8_t> tensor(model_.backend(), {count, frames.height, frames.width, 1});
         upload(std::span<const std::uint8_t>(labels_), tensor);
         return tensor;
@@ -262,7 +290,7 @@ private:
                            position_.loss_sum / static_cast<double>(position_.loss_pairs),
                            std::numeric_limits<double>::quiet_NaN(), {}, 0};
         if (!validation_.validation().empty()) {
-            const auto selection = selection_score(model_, validation_.validation());
+            const auto selection = selection_score(model_, validation_.validation(), options_.ranks);
             record.validation = position_.last = selection.mean;
             record.validation_tasks = selection.tasks;
             if (selection.mean > position_.best) {
@@ -305,6 +333,7 @@ private:
     AnySchedule schedule_;
     AnyOptimizer<B> optimizer_;
     Tape<B> tape_;
+    std::optional<GradientExchange<B>> exchange_;  // with other ranks, if there are any
     std::vector<detail::NamedParameter<B>> parameters_;
     std::vector<ParameterGroup> groups_, groups_without_backbone_;
     std::vector<AnyLoss<B>> losses_;
@@ -312,6 +341,7 @@ private:
     std::optional<ThreadPool> own_threads_;
     // Memory that steps use again.
     Batch batch_;
+    Share share_;
     BatchData data_;
     std::vector<Index> all_;
     std::vector<typename B::Scalar> input_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,7 @@ public:
         B& backend = logits.backend();
         Tensor<B> loss(backend, vector_shape(1)), divisor(backend, vector_shape(1));
         backend.focal_loss(value_of(logits), labels, weights_, options_, loss, divisor);
+        if (logits.tape() && logits.tape()->shared()) join(logits.tape()->ranks(), labels, loss, divisor);
         return record_result<B>(logits.tape(), logits.needs_gradient(), std::move(loss),
                                 [logits, labels, weights = weights_, options = options_, divisor](
                                     Tape<B>& tape, const Tensor<B>& dloss) {
@@ -47,6 +49,21 @@ public:
     }
 
 private:
+    // Makes the loss, and what it is divided by, those over the pixels of all ranks.
+    void join(const AnyCommunicator& ranks, const Tensor<B, std::uint8_t>& labels, const Tensor<B>& loss,
+              const Tensor<B>& divisor) const {
+        const double own = number_in(divisor);
+        double sums[] = {own * number_in(loss), own};
+        if (own == 1) {  // of one pixel, or of none
+            const auto codes = download(labels);
+            sums[1] = std::all_of(codes.begin(), codes.end(), [](auto code) { return code == 255; }) ? 0 : 1;
+        }
+        ranks.all_reduce(sums);
+        const double all = options_.reduction == Reduction::none || sums[1] == 0 ? 1 : sums[1];
+        loss.backend().fill(loss, sums[0] / all);
+        loss.backend().fill(divisor, all);
+    }
+
     FocalOptions options_;
     Tensor<B> weights_;
 };

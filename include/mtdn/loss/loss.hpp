@@ -17,6 +17,9 @@ concept maps_logits_and_labels_to_a_number = requires(const L& loss, const Varia
 
 /// What a training step makes small: `loss(logits, labels)` is one number on the logits' tape.
 ///
+/// Where the tape is shared by ranks, it is that number over all ranks' pixels, as sums by `tape.ranks()` make it, and its
+/// gradient goes to this rank's logits.
+///
 /// @shape logits (N, H, W, C), labels (N, H, W, 1) in [0, C) or `ignore_label` → (1, 1, 1, 1)
 template <class L, class B>
 concept Loss = Backend<B> && detail::maps_logits_and_labels_to_a_number<L, B>;

@@ -40,6 +40,8 @@ public:
         const auto count = static_cast<std::size_t>(classes);
         InlineVector<Scalar, 32> s(3 * count), slopes(2 * count);
         backend.download(sums, std::span<Scalar>(s));
+        if (logits.tape() && logits.tape()->shared())
+            logits.tape()->ranks().all_reduce(std::span<Scalar>(s.data(), s.size()));
         double loss = 0;
         Index present = 0;
         for (std::size_t c = 0; c < count; ++c)

@@ -104,8 +104,12 @@ struct Tube {
     double length = 0;  ///< L, 0 when it is gone
     double ripple = 0;  ///< relative variation of both radii along the tube
     double wave = 0;    ///< of the ripple, rad/px
+    double taper = 0;   ///< relative difference of the radii from end to end
+    double whole = 1;   ///< length before it burnt, px
 
-    double radius_factor(double along) const { return 1 + ripple * std::sin(wave * along); }
+    double radius_factor(double along) const {
+        return (1 + ripple * std::sin(wave * along)) * (1 + taper * (0.5 - along / whole));
+    }
 
     /// ∫ f(along)^power over the length.
     double integral(int power) const {

@@ -52,8 +52,9 @@ public:
     /// The tube after the fraction `progress` of the sequence.
     Tube tube(double progress) const {
         const double gone = std::min(1.0, burnt_ * std::pow(progress, burn_power_));
-        return {outer_ * (1 - 0.08 * gone), inner_ * (1 + 0.08 * gone), tube_line_.total() * (1 - gone), ripple_,
-                wave_};
+        const double whole = tube_line_.total();
+        return {outer_ * (1 - 0.08 * gone), inner_ * (1 + 0.08 * gone), whole * (1 - gone), ripple_, wave_,
+                options_.taper, whole};
     }
 
     /// Draws one frame with its masks, each (size, size).
@@ -109,7 +110,7 @@ private:
         const double shift = random_.uniform(-0.08, 0.08) * side;
         const double x = side / 2 - std::cos(angle) * length / 2 - std::sin(angle) * shift;
         const double y = side / 2 - std::sin(angle) * length / 2 + std::cos(angle) * shift;
-        return CentreLine(x, y, angle, length, random_.uniform(0.02, 0.05) * side, random_);
+        return CentreLine(x, y, angle, length, options_.bend * random_.uniform(0.02, 0.05) * side, random_);
     }
 
     [[gnu::cold]] void place_distractors(double side) {
