@@ -31,6 +31,7 @@ void add_change(CLI::App& app, Common& common);
 void add_evaluate(CLI::App& app, Common& common);
 void add_score(CLI::App& app, Common& common);
 void add_reproduce(CLI::App& app, Common& common);
+void add_tune(CLI::App& app, Common& common);
 void add_kinetics(CLI::App& app, Common& common);
 
 /// Writes warnings to standard error.

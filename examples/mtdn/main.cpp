@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     add_evaluate(app, common);
     add_score(app, common);
     add_reproduce(app, common);
+    add_tune(app, common);
     add_kinetics(app, common);
     for (auto* command : app.get_subcommands({})) {
         command->add_option("--threads", common.machine.threads, "Threads; 0: one for each processor")

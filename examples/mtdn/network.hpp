@@ -25,6 +25,7 @@
 struct RunOptions {
     std::filesystem::path folder;     ///< best.safetensors, last.safetensors, checkpoint.safetensors, curve.csv, curve.jsonl
     bool resume = false;              ///< go on from the checkpoint
+    mtdn::Index until_epoch = 0;      ///< stops when so many epochs are done, to be resumed; 0: at the end
     double checkpoint_seconds = 120;  ///< a checkpoint at least so often; one at the end of every epoch anyway
     bool tensorboard = false;         ///< its curves as TensorBoard reads them, too: tensorboard/events.out.tfevents.…
     bool writes = true;               ///< false: another rank writes the files

@@ -105,7 +105,8 @@ public:
 
         const auto now = [] { return std::chrono::steady_clock::now(); };
         auto saved = now();
-        trainer.run([&](auto&, bool epoch_done) {
+        const auto stops = [&] { return run.until_epoch > 0 && trainer.position().epoch >= run.until_epoch; };
+        if (!stops()) trainer.run([&](auto&, bool epoch_done) {
             if (epoch_done) {
                 const auto& record = trainer.position().curve.back();
                 std::vector<double> row{record.rate, record.loss, record.validation};
@@ -128,7 +129,7 @@ public:
                 mtdn::save_checkpoint(checkpoint, trainer);
                 saved = now();
             }
-            return true;
+            return !stops();
         });
         mtdn::save_checkpoint(checkpoint, trainer);
         mtdn::save_weights(run.folder / "last.safetensors", model_);

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <thread>
 #include <utility>
 
-#include "cli.hpp"
-#include "network.hpp"
 #include "ranks.hpp"
+#include "train_command.hpp"
 
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/experiment/progress.hpp>
@@ -22,47 +20,14 @@ namespace fs = std::filesystem;
 using mtdn::Index;
 using mtdn::Json;
 
-struct TrainCommand {
-    std::string data, out, recipe, init;
-    bool resume = false;
-    std::string batch_norm = "branch", kept_as = "single";
-    std::vector<std::string> tasks;
-    mtdn::ModelDescription model;
-    mtdn::TrainOptions options;
-    double minutes = 0;
-    bool no_augmentation = false;
-    RunOptions run;
-
-    /// An option of the recipe: kept in run.json, from which `--resume` takes what is not given again.
-    struct Kept {
-        std::string name;
-        CLI::Option* option;
-        std::function<Json()> get;
-        std::function<void(const Json&)> set;
-    };
-    std::vector<Kept> kept;
-
-    bool given(const std::string& name) const {
-        return std::any_of(kept.begin(), kept.end(), [&](const Kept& k) { return k.name == name && k.option->count() > 0; });
-    }
-
-    template <class T>
-    CLI::Option* keep(CLI::App& command, const std::string& name, T& value, const std::string& help) {
-        auto* option = command.add_option("--" + name, value, help);
-        if constexpr (!std::is_same_v<T, std::vector<std::string>>) option->capture_default_str();
-        kept.push_back({name, option, [&value] { return Json(value); }, [&value](const Json& json) { value = json.get<T>(); }});
-        return option;
-    }
-};
-
 void begin_with(TrainCommand& c, const mtdn::Recipe& recipe) {
     c.model = recipe.model;
     c.tasks = recipe.model.tasks;
     c.options = recipe.options;
 }
 
-void add_options(CLI::App& command, TrainCommand& c, Common& common) {
-    c.keep(command, "data", c.data, "Folder of the dataset");
+// What is of one training alone.
+void add_run_options(CLI::App& command, TrainCommand& c) {
     command.add_option("--out", c.out, "Folder of the run")->required();
     command.add_flag("--resume", c.resume, "Goes on with the run in --out; options not given are as they were");
     std::vector<std::string> names;
@@ -75,24 +40,31 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::IsMember(names))
         ->trigger_on_parse()  // before other options are stored, so that these come first
         ->each([&c](const std::string& name) { begin_with(c, mtdn::recipe(name)); });
-    c.keep(command, "init", c.init, "Begins with the backbone of these weights, or of the best of this run's folder");
-    c.keep(command, "model", c.model.model, "siamese: compares frames; single-frame: segments each by itself")
-        ->check(CLI::IsMember({"siamese", "single-frame"}));
-    c.keep(command, "backbone", c.model.backbone, "Backbone")->check(CLI::IsMember({"unet", "residual"}));
     c.keep(command, "width", c.model.width, "Channels of the first level")->check(CLI::PositiveNumber);
-    c.keep(command, "depth", c.model.depth, "Number of halvings")->check(CLI::Range(1, 10));
-    c.keep(command, "channels", c.model.in_channels, "Channels that a grey frame is copied to")->check(CLI::PositiveNumber);
-    c.keep(command, "size", c.model.size, "Frames' longer side in training, pixels; 0: as they are")->check(CLI::NonNegativeNumber);
     c.keep(command, "feature-fusion", c.model.feature_fusion, "How two frames' features become one")
         ->check(CLI::IsMember({"concat", "difference", "absolute", "product"}));
-    c.keep(command, "tasks", c.tasks, "Tasks, as A1,A2; all of the dataset's where not given")->delimiter(',');
-    c.keep(command, "epochs", c.options.epochs, "Epochs at most")->check(CLI::PositiveNumber);
-    c.keep(command, "epoch-pairs", c.options.epoch_pairs, "Pairs between two validations; 0: all that there are")
-        ->check(CLI::NonNegativeNumber);
     c.keep(command, "minutes", c.minutes, "Stops after so many minutes; 0: when it is done")->check(CLI::NonNegativeNumber);
     c.keep(command, "batch", c.options.batch, "Pairs a step; of a single-frame model frames, 4 unless given")
         ->check(CLI::PositiveNumber);
     c.keep(command, "lr", c.options.rate, "Learning rate of the first epoch")->check(CLI::PositiveNumber);
+    c.keep(command, "gamma", c.options.loss.gamma, "Focal loss: focusing exponent")->check(CLI::NonNegativeNumber);
+}
+
+}  // namespace
+
+void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
+    c.keep(command, "data", c.data, "Folder of the dataset");
+    c.keep(command, "init", c.init, "Begins with the backbone of these weights, or of the best of this run's folder");
+    c.keep(command, "model", c.model.model, "siamese: compares frames; single-frame: segments each by itself")
+        ->check(CLI::IsMember({"siamese", "single-frame"}));
+    c.keep(command, "backbone", c.model.backbone, "Backbone")->check(CLI::IsMember({"unet", "residual"}));
+    c.keep(command, "depth", c.model.depth, "Number of halvings")->check(CLI::Range(1, 10));
+    c.keep(command, "channels", c.model.in_channels, "Channels that a grey frame is copied to")->check(CLI::PositiveNumber);
+    c.keep(command, "size", c.model.size, "Frames' longer side in training, pixels; 0: as they are")->check(CLI::NonNegativeNumber);
+    c.keep(command, "tasks", c.tasks, "Tasks, as A1,A2; all of the dataset's where not given")->delimiter(',');
+    c.keep(command, "epochs", c.options.epochs, "Epochs at most")->check(CLI::PositiveNumber);
+    c.keep(command, "epoch-pairs", c.options.epoch_pairs, "Pairs between two validations; 0: all that there are")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "schedule", c.options.schedule, "Learning rate over the epochs")
         ->check(CLI::IsMember({"constant", "linear", "cosine", "step"}));
     c.keep(command, "warm-up", c.options.warm_up, "Epochs over which the rate rises")->check(CLI::NonNegativeNumber);
@@ -103,7 +75,6 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::IsMember({"unordered", "unordered_self", "ordered", "ordered_self"}));
     c.keep(command, "clique", c.options.clique, "Cliques of K frames instead of random pairs; 0: pairs")->check(CLI::NonNegativeNumber);
     c.keep(command, "loss", c.options.loss.name, "focal, cross-entropy, dice, tversky, or several joined by +");
-    c.keep(command, "gamma", c.options.loss.gamma, "Focal loss: focusing exponent")->check(CLI::NonNegativeNumber);
     c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")->check(CLI::NonNegativeNumber);
     c.keep(command, "batch-norm", c.batch_norm, "Where batch statistics come from")
         ->check(CLI::IsMember({"branch", "stacked", "frozen"}));
@@ -117,9 +88,9 @@ void add_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::IsMember({"single", "bf16", "tf32"}));
     c.keep(command, "tensorboard", c.run.tensorboard, "true: writes its curves to tensorboard/ as TensorBoard reads them, too");
     c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
-    command.footer("Example: mtdn train --data film --out runs/film --width 16 --size 128 --epochs 20\n"
-                   "By several processes: mpirun -n 4 mtdn train ...");
 }
+
+namespace {
 
 void take_up(TrainCommand& c, Common& common) {
     // A run that was killed as it wrote leaves a temporary file, which nothing else names.
@@ -174,14 +145,7 @@ void train(TrainCommand& c, Common& common, const Ranks& ranks) {
     if (c.run.writes) print_warnings(data.warnings());
     c.model.tasks = data.tasks();
     mtdn::require<mtdn::DataError>(!c.model.tasks.empty(), c.data, ": no task has masks to learn from");
-    c.options.seed = common.seed;
-    c.options.size = c.model.size;
-    if (c.minutes > 0) c.options.max_seconds = 60 * c.minutes;
-    if (c.no_augmentation) c.options.augmentation = mtdn::NoAugmentation{};
-    c.options.batch_norm = c.batch_norm == "stacked"  ? mtdn::BatchNormPolicy::stacked
-                           : c.batch_norm == "frozen" ? mtdn::BatchNormPolicy::frozen
-                                                      : mtdn::BatchNormPolicy::branch;
-    c.options.kept = c.kept_as == "bf16" ? mtdn::Precision::bfloat16 : mtdn::Precision::single;
+    c.complete(common);
     c.options.progress = mtdn::print_progress;
     auto network = make_network(c.model, common.machine, common.seed);
     if (!c.init.empty() && !c.resume) {
@@ -225,7 +189,10 @@ void add_train(CLI::App& app, Common& common) {
     auto options = std::make_shared<TrainCommand>();
     auto* command = app.add_subcommand("train", "Trains a model on a dataset's training sequences");
     add_device(*command, common);
-    add_options(*command, *options, common);
+    add_run_options(*command, *options);
+    add_training_options(*command, *options, common);
+    command->footer("Example: mtdn train --data film --out runs/film --width 16 --size 128 --epochs 20\n"
+                    "By several processes: mpirun -n 4 mtdn train ...");
     command->callback([options, &common] {
         const Ranks ranks = join_ranks();
         try {

@@ -15,6 +15,7 @@
 #include <mtdn/io/csv.hpp>
 #include <mtdn/io/image.hpp>
 #include <mtdn/io/json.hpp>
+#include <mtdn/io/lock.hpp>
 #include <mtdn/io/npy.hpp>
 #include <mtdn/io/png.hpp>
 #include <mtdn/io/report.hpp>

@@ -21,6 +21,7 @@
 #include <mtdn/data/synthetic.hpp>
 #include <mtdn/experiment/evaluate.hpp>
 #include <mtdn/experiment/live.hpp>
+#include <mtdn/experiment/search.hpp>
 #include <mtdn/experiment/tiles.hpp>
 #include <mtdn/experiment/train.hpp>
 #include <mtdn/loss/weighted_sum.hpp>

@@ -78,6 +78,14 @@ TEST_CASE("a chosen range clamps what leaves it; panels stand under each other")
     CHECK(extent_of(picture, red, 400).count > extent_of(picture, red, 330).count + 10);  // the legend
 }
 
+TEST_CASE("lines without a label take no place in the legend") {
+    const PlotOptions options{.width = 400, .height = 200};
+    PlotPanel panel{.lines = {{.label = "red", .x = {0, 1}, .y = {0, 1}, .colour = red}}};
+    const auto alone = plot({panel}, options);
+    panel.lines.insert(panel.lines.begin(), 30, {.x = {0, 1}, .y = {0, 1}, .colour = red});
+    CHECK((plot({panel}, options) == alone));
+}
+
 TEST_CASE("error bars reach as far as the error") {
     const PlotOptions options{.width = 400, .height = 262};  // axes 200 pixels high
     const auto picture =

@@ -152,6 +152,7 @@ inline void draw_panel(Picture& picture, Index top, const PlotPanel& panel, cons
     draw_text(picture, top + 16, 6, panel.y_label, axis);
     draw_text(picture, lower + 20, left + (right - left - text_width(panel.x_label)) / 2, panel.x_label, axis);
 
+    Index entries = 0;  // of the legend
     for (std::size_t k = 0; k < panel.lines.size(); ++k) {
         const auto& line = panel.lines[k];
         const Colour colour = line.colour.value_or(options.palette.line(static_cast<Index>(k)));
@@ -171,7 +172,7 @@ inline void draw_panel(Picture& picture, Index top, const PlotPanel& panel, cons
             joined = drawn;
         }
         if (line.label.empty()) continue;
-        const Index y = upper + 4 + 12 * static_cast<Index>(k);
+        const Index y = upper + 4 + 12 * entries++;
         fill(picture, y + 3, right + 8, 2, 14, colour);
         draw_text(picture, y, right + 26, line.label, axis);
     }
