@@ -43,7 +43,7 @@ struct ReproduceCommand {
 
 /// The options that a study must be taken up with unchanged.
 Json settings(const ReproduceCommand& c, const Common& common) {
-    return {{"data", c.data.empty() ? "" : fs::absolute(c.data).string()}, {"scale", c.scale}, {"seed", common.seed},
+    return {{"data", c.data.empty() ? "" : fs::weakly_canonical(fs::path(c.data) / ".").string()}, {"scale", c.scale}, {"seed", common.seed},
             {"epochs", c.epochs}, {"epoch-pairs", c.epoch_pairs}, {"clique", c.clique}, {"width", c.width},
             {"size", c.size}, {"minutes", c.minutes}};
 }
@@ -136,7 +136,6 @@ void reproduce(const ReproduceCommand& c, const Common& common) {
     const auto& scale = *std::find_if(scales.begin(), scales.end(), [&](const Scale& s) { return s.name == c.scale; });
     mtdn::require<mtdn::OptionError>(!c.data.empty() || c.scale == "quick", "reproduce: --data is required; only --scale quick ",
                                      "makes films of its own");
-    begin_or_take_up(c, common);
     Study study{.folder = c.out, .scale = c.scale, .seed = common.seed, .data = {}, .data_folder = c.data, .recipes = {}};
     study.data = c.data.empty() ? mtdn::synthesize({.sequences = 7, .frames = 6, .size = 48, .seed = common.seed + 1})
                                 : mtdn::read_dataset(c.data);
@@ -145,13 +144,23 @@ void reproduce(const ReproduceCommand& c, const Common& common) {
                                    study.data.tasks().size());
     mtdn::require<mtdn::DataError>(study.data.train().size() > 0 && study.data.validation().size() > 0, c.data,
                                    ": needs training and validation sequences");
+    for (const auto& sequence : study.data.sequences())
+        for (const auto& task : study.data.tasks())
+            mtdn::require<mtdn::DataError>(sequence.split == mtdn::Split::train || sequence.masks.contains(task), c.data,
+                                           ": sequence \"", sequence.name, "\" has no masks of ", task, " to be scored by");
+    const auto asked = [&](const std::string& name) {
+        return c.models.empty() || std::find(c.models.begin(), c.models.end(), name) != c.models.end();
+    };
     for (const auto& recipe : mtdn::recipes()) {
-        if (!c.models.empty() && std::find(c.models.begin(), c.models.end(), recipe.name) == c.models.end()) continue;
         study.recipes.push_back(at_scale(recipe, c, scale, study.data, common.seed));
+        mtdn::require<mtdn::OptionError>(!asked(recipe.name) || recipe.init.empty() || asked(recipe.init) ||
+                                             fs::exists(study.run(recipe.init) / "result.json"),
+                                         "reproduce: ", recipe.name, " begins from ", recipe.init,
+                                         ", which is neither named by --models nor trained");
     }
+    begin_or_take_up(c, common);
     for (const auto& recipe : study.recipes) {
-        mtdn::require<mtdn::OptionError>(recipe.init.empty() || fs::exists(study.run(recipe.init)), "reproduce: ", recipe.name,
-                                         " begins from ", recipe.init, ", which is neither named by --models nor trained");
+        if (!asked(recipe.name)) continue;
         train(study, recipe, common.machine);
         segment(study, recipe, common.machine);
         write_report(study);
@@ -173,7 +182,7 @@ void add_reproduce(CLI::App& app, Common& common) {
     command->add_option("--data", c->data, "Folder of a dataset of two tasks; --scale quick makes one where none is given");
     command->add_option("--out", c->out, "Folder of the study: report.html, report.md, scores.json, runs, masks, pictures")->required();
     command->add_option("--scale", c->scale,
-                        "full: as published; half: width 16, 128 pixels, 12 epochs; quick: width 8, 8 epochs, a minute or two")
+                        "full: as published; half: width 16, 128 pixels, 12 epochs; quick: width 8, 8 epochs")
         ->check(CLI::IsMember({"full", "half", "quick"}))->capture_default_str();
     command->add_flag("--resume", c->resume, "Goes on with the study in --out, given the same options");
     command->add_option("--models", c->models, "Some of the recipes, as mtdn,unet-a2; all where not given")->delimiter(',')
@@ -188,7 +197,7 @@ void add_reproduce(CLI::App& app, Common& common) {
     command->add_option("--width", c->width, "Channels of the first level; 0: the scale's")->check(CLI::NonNegativeNumber);
     command->add_option("--size", c->size, "Frames' longer side in training, pixels; 0: as they are; the scale's where not given")
         ->check(CLI::NonNegativeNumber);
-    command->add_option("--minutes", c->minutes, "Each model stops after so many minutes; 0: when it is done")->check(CLI::NonNegativeNumber);
+    command->add_option("--minutes", c->minutes, "Each model stops after so many minutes, counted anew by --resume; 0: when it is done")->check(CLI::NonNegativeNumber);
     command->footer("Example: mtdn reproduce --scale quick --out study");
     command->callback([c, &common] { reproduce(*c, common); });
 }

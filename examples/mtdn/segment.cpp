@@ -67,6 +67,7 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
 
 void segment_live(const SegmentCommand& c, const Common& common, const Network& network) {
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --watch writes masks alone");
+    mtdn::require<mtdn::OptionError>(c.tile == 0 && c.split.empty(), "segment: --watch takes neither --tile nor --split");
     WatchOptions options{.folder = c.watch, .out = c.out, .fusion = c.fusion, .idle_seconds = c.idle_seconds};
     if (const auto given = polarity_of(c.polarity)) options.polarity = *given;
     const auto json = watch(options, network);
@@ -159,7 +160,7 @@ void add_segment(CLI::App& app, Common& common) {
         ->check(CLI::NonNegativeNumber)->needs(tile);
     command->add_flag("--stacks", c->stacks, "Writes <film>/<task>.tif, a page a frame, instead of a picture each")->needs(tile);
     command->add_option("--split", c->split, "Only this split of the dataset")->check(CLI::IsMember({"train", "validation", "test"}));
-    command->add_option("--fusion", c->fusion, "Frames that each frame is compared with")
+    auto* fusion = command->add_option("--fusion", c->fusion, "Frames that each frame is compared with; forward with --watch")
         ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
     command->add_flag("--soft", c->ensemble.soft, "Ensemble: averages probabilities instead of votes");
     command->add_flag("--both-slots", c->ensemble.both_slots, "Ensemble: compares both ways round");
@@ -169,5 +170,8 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
     command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free, 256 for --tile")->check(CLI::NonNegativeNumber);
     command->footer("Example: mtdn segment --model runs/film/best.safetensors --frames film/s5/frames --out masks");
-    command->callback([c, &common] { segment(*c, common); });
+    command->callback([c, fusion, &common] {
+        if (!c->watch.empty() && fusion->count() == 0) c->fusion = "forward";
+        segment(*c, common);
+    });
 }

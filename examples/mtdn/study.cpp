@@ -89,6 +89,9 @@ public:
         return expected_.contains(path) ? std::optional(expected_[path].get<double>()) : std::nullopt;
     }
 
+    /// Whether anything was published on these data.
+    bool has_published() const { return !study_.data_folder.empty() && (!expected_.is_null() || whole_test_set()); }
+
     /// "ours (published, difference)", as far as there is any.
     std::string cell(const Way& way, mtdn::Split split, int task, const std::string& score,
                      const mtdn::Sequence* sequence) const {
@@ -276,7 +279,7 @@ private:
 };
 
 // Frames and unordered pairs of every split, as the paper counts them; it misprints 126 training frames as 231 (all).
-void table_of_data(mtdn::Report& report, const Study& study) {
+void table_of_data(mtdn::Report& report, const Study& study, bool published) {
     std::vector<mtdn::Report::Row> rows{{"split", "sequences", "frames", "pairs"}};
     for (const auto split : {mtdn::Split::train, mtdn::Split::validation, mtdn::Split::test}) {
         Index frames = 0, pairs = 0;
@@ -288,8 +291,7 @@ void table_of_data(mtdn::Report& report, const Study& study) {
                         std::to_string(frames), std::to_string(pairs)});
     }
     report.table("Table 1: frames, and pairs of two different ones in either order counted once", std::move(rows));
-    if (study.data_folder.empty()) return;
-    report.text("Published: 126 frames and 2986 pairs to train on (the table prints 231, which are all frames, and 2968), 64 and "
+    if (published) report.text("Published: 126 frames and 2986 pairs to train on (the table prints 231, which are all frames, and 2968), 64 and "
                 "1188 for validation, 41 and 442 for the test.");
 }
 
@@ -330,7 +332,7 @@ void write_report(const Study& study) {
                                   "; seed ", study.seed, "; mtdn ", mtdn::version,
                                   ". Scores are macro means over background and feature, of the confusion matrix summed over frames, "
                                   "at the frames' own size. In brackets: published, and ours minus published."));
-    table_of_data(report, study);
+    table_of_data(report, study, results.has_published());
     Json scores;
     for (const auto& [way, tables] : results.tables())
         for (const auto& [split, table] : tables)

@@ -119,6 +119,7 @@ void begin(const TrainCommand& c, const Common& common) {
     Json options;
     for (const auto& kept : c.kept) options[kept.name] = kept.get();
     options["data"] = fs::absolute(c.data).string();
+    if (!c.init.empty()) options["init"] = fs::absolute(c.init).string();
     mtdn::write_json(fs::path(c.out) / "run.json", {{"seed", common.seed}, {"options", std::move(options)}});
 }
 
@@ -148,7 +149,9 @@ void train(TrainCommand& c, Common& common, const Ranks& ranks) {
     c.complete(common);
     c.options.progress = mtdn::print_progress;
     auto network = make_network(c.model, common.machine, common.seed);
-    if (!c.init.empty() && !c.resume) {
+    // Where it was stopped before its first checkpoint, it begins anew.
+    const bool goes_on = c.resume && fs::exists(fs::path(c.out) / "checkpoint.safetensors");
+    if (!c.init.empty() && !goes_on) {
         const auto warnings = network->load_backbone(fs::is_directory(c.init) ? fs::path(c.init) / "best.safetensors" : fs::path(c.init));
         if (c.run.writes) print_warnings(warnings);
     }
@@ -159,7 +162,7 @@ void train(TrainCommand& c, Common& common, const Ranks& ranks) {
         if (!c.resume) begin(c, common);
     }
     c.run.folder = c.out;
-    c.run.resume = c.resume;
+    c.run.resume = goes_on;
     const auto curve = network->train(data, c.options, c.run);
     if (!c.run.writes) return;
 

@@ -189,10 +189,11 @@ std::pair<double, std::string> train_trial(const TuneCommand& c, const Machine& 
     mtdn::write_json(folder / "trial.json", {{"trial", job.step.trial}, {"rate", trial.rate}, {"batch", trial.batch}, {"width", trial.width},
                                              {"gamma", trial.gamma}, {"feature_fusion", trial.feature_fusion}});
     auto network = make_network(model, machine, options.seed);
-    if (!c.train.init.empty() && !run.resume)
-        print_warnings(network->load_backbone(fs::is_directory(c.train.init) ? fs::path(c.train.init) / "best.safetensors" : fs::path(c.train.init)));
     double best = mtdn::failed_score;
     try {
+        const fs::path init = c.train.init;
+        if (!init.empty() && !run.resume)
+            print_warnings(network->load_backbone(fs::is_directory(init) ? init / "best.safetensors" : init));
         for (const auto& record : network->train(data, options, run)) best = std::max(best, record.validation);
     } catch (const mtdn::IoError&) {
         throw;  // no fault of the trial: whoever runs the search again goes on with it

@@ -33,7 +33,7 @@ TEST_CASE("a report is one page with its pictures inside, and Markdown with link
     CHECK(markdown.find("| name | value |\n| --- | ---: |\n| x\\|y | <1> |\n") != std::string::npos);
     CHECK(markdown.find("![a picture](a.png)") != std::string::npos);
     CHECK(message_of<OptionError>([&] { report.table("odd", {{"a", "b"}, {"c"}}); }) ==
-          "Report: a row of 1 cells in a table of 2");
+          "Report: table \"odd\": expected rows of 2 cells, found 1");
     report.picture("missing", scratch / "b.png");
     CHECK(message_of<IoError>([&] { report.html(); }).find("b.png") != std::string::npos);
 }

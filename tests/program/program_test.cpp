@@ -102,7 +102,7 @@ TEST_CASE("segment follows a folder into which frames are being written, with th
                 CHECK(text_of(live + "/frames/" + task + "/" + name) == text_of(whole + "/frames/" + task + "/" + name));
         std::filesystem::remove_all(to);
     }
-    const auto backward = mtdn_run(scratch, "segment --model " + film().model + " --watch " + film().data + " --out x");
+    const auto backward = mtdn_run(scratch, "segment --fusion backward --model " + film().model + " --watch " + film().data + " --out x");
     CHECK(backward.status != 0);
     CHECK(backward.err.find("expected forward or consecutive") != std::string::npos);
 }

@@ -24,7 +24,11 @@ public:
 
     /// Pictures that were not given before and have not grown since the last call, in natural order of their names: a
     /// file that is being written waits, and so do those behind it.
+    ///
+    /// @throws IoError if the folder has gone
     std::vector<std::filesystem::path> poll() {
+        std::error_code ignored;
+        require<IoError>(std::filesystem::is_directory(folder_, ignored), folder_.string(), ": the folder has gone");
         std::vector<std::filesystem::path> complete;
         waiting_ = false;
         for (const auto& path : detail::entries(folder_)) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -149,6 +150,7 @@ inline void cut_regions(FrameReader& film, const std::vector<Region>& regions, c
     Json json{{"name", film.name()}, {"frames", "frames/*.png"}, {"sequences", Json::object()}};
     detail::AtomicFolder target(folder);
     std::vector<Mask> shown;
+    std::set<std::string> names;
     for (const auto& region : regions) {
         json["sequences"][region.name] = {
             {"split", "test"},
@@ -159,6 +161,8 @@ inline void cut_regions(FrameReader& film, const std::vector<Region>& regions, c
     for (Index i = 0; i < film.size(); ++i) {
         const auto frame = film.read(i);
         const auto name = std::filesystem::path(film.frame_name(i)).stem().string() + ".png";
+        require<DataError>(names.insert(name).second, film.frame_name(i), ": another frame is called ", name,
+                           " as well; expected names that differ without their endings");
         for (std::size_t r = 0; r < regions.size(); ++r)
             write_frame(target.temporary() / regions[r].name / "frames" / name, cut(frame, regions[r], shown[r]));
         if (progress) progress(i + 1);

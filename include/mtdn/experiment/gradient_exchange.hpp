@@ -31,6 +31,9 @@ public:
         }
     }
 
+    /// A way back begins; one that an exception cut short is forgotten.
+    void begin() { begun_ = 0; }
+
     /// Begins the buckets that the tape is done with.
     void advance(const Tape<B>& tape) {
         for (; begun_ < buckets_.size() && done(tape, buckets_[begun_]); ++begun_) {
@@ -46,7 +49,6 @@ public:
         advance(tape);
         tape.ranks().finish();
         upload(std::span<const Scalar>(host_), parameters_.gradients);
-        begun_ = 0;
     }
 
 private:

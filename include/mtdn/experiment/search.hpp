@@ -123,7 +123,10 @@ inline SearchStep next_step(std::span<const TrialProgress> trials, const Halving
         std::vector<Index> found;
         for (Index trial = 0; trial < options.trials; ++trial)
             if (static_cast<Index>(at(trial).scores.size()) > rung) found.push_back(trial);
-        const auto score = [&](Index trial) { return at(trial).scores[static_cast<std::size_t>(rung)]; };
+        const auto score = [&](Index trial) {
+            const double reached_score = at(trial).scores[static_cast<std::size_t>(rung)];
+            return std::isnan(reached_score) ? failed_score : reached_score;
+        };
         std::stable_sort(found.begin(), found.end(), [&](Index a, Index b) { return score(a) > score(b); });
         return found;
     };

@@ -129,6 +129,11 @@ public:
         return masks;
     }
 
+    /// Forgets the features it keeps: frames that come next are another film's, or the model has changed.
+    void forget() {
+        for (auto& kept : kept_) kept.frame = -1;
+    }
+
     /// Calls `take(task, rows, logits)` for one band of rows after the other, from the top: rows × width × classes values.
     template <class Take>
     void logits(const NumberedFrame& query, const NumberedFrame& partner, Take&& take) {
@@ -196,11 +201,13 @@ private:
             if (!same) compute(partner, both.frames(1, 1));
             // The partner serves again: as such where it is the first or the last frame, else as the next query.
             const auto bytes = static_cast<std::size_t>(shape.with_frames(1).size()) * sizeof(typename B::Scalar);
-            if (kept.frame < 0 && bytes <= room_) {
+            const auto has_place = [&] { return kept.features.shape().size() > 0; };
+            if (!has_place() && bytes <= room_) {
                 kept.features = Tensor<B>(model_.backend(), shape.with_frames(1));
                 room_ -= bytes;
             }
-            if (kept.frame != partner.number && kept.features.shape().size() > 0) {
+            if (kept.frame != partner.number && has_place()) {
+                kept.frame = -1;
                 model_.backend().copy(both.frames(same ? 0 : 1, 1), kept.features);
                 kept.frame = partner.number;
             }
@@ -238,6 +245,8 @@ private:
 /// @throws OptionError for a fusion that compares a frame with several; ShapeError
 template <class Model, PredictionFusion Fusion, class Read, class Take>
 Index segment_film(TiledSegmenter<Model>& tiles, Index frames, const Fusion& fusion, Read&& read, Take&& take) {
+    tiles.forget();
+    const Index before = tiles.passes();
     std::array<NumberedFrame, 2> held;
     const auto hold = [&](Index wanted, Index other) -> const NumberedFrame& {
         for (const auto& frame : held)
@@ -260,7 +269,7 @@ Index segment_film(TiledSegmenter<Model>& tiles, Index frames, const Fusion& fus
         const auto& query = hold(i, partner);
         take(i, tiles.segment(query, hold(partner, i)));
     }
-    return tiles.passes();
+    return tiles.passes() - before;
 }
 
 }  // namespace mtdn

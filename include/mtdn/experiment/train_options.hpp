@@ -59,7 +59,9 @@ struct TrainOptions {
     double weight_decay = 0.01;     ///< AdamW's is decoupled
     double momentum = 0.9;          ///< of sgd
     bool decay_norms_and_biases = true;  ///< false: weight decay on convolution weights alone
-    Index frozen_epochs = 0;        ///< the first so many epochs leave the backbone's parameters as they are
+    /// the first so many epochs leave the backbone's parameters as they are (its running statistics go on); the optimizer
+    /// begins anew behind them
+    Index frozen_epochs = 0;
     double clip = 0;                ///< largest norm of the gradient; 0: any
     LossOptions loss = LossOptions();  ///< of every task (written so, or g++ 12 warns at a user's call)
     std::map<std::string, double> task_weights{};  ///< of the tasks' losses; 1 where none is given

@@ -59,6 +59,7 @@ public:
         require<OptionError>(options_.epoch_pairs >= 0, "Trainer: epoch_pairs must not be negative, got ", options_.epoch_pairs);
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
         require<DataError>(!sequences_.empty(), "Trainer: the dataset has no training sequence");
+        require<OptionError>(options_.clique >= 0, "Trainer: clique must not be negative, got ", options_.clique);
         const Index cliques = options_.batch / std::max<Index>(1, options_.clique * options_.clique);
         require<OptionError>(cliques >= options_.ranks.size(), "Trainer: a batch of ", options_.batch, " pairs",
                              options_.clique > 0 ? ", in cliques, which are not cut," : "", " cannot be shared by ",
@@ -75,6 +76,9 @@ public:
         exchange_.emplace(model_.parameters(), options_.bucket);
         tape_.on_way_back([this] { exchange_->advance(tape_); });
     }
+
+    Trainer(const Trainer&) = delete;
+    Trainer& operator=(const Trainer&) = delete;
 
     const TrainingPosition& position() const { return position_; }
     const TrainOptions& options() const { return options_; }
@@ -216,6 +220,13 @@ private:
         }
     }
 
+    // Parameters that were frozen begin with no moments, so those of the others would have too short a memory beside them.
+    [[gnu::cold]] void begin_optimizer_anew() {
+        auto state = optimizer_state();
+        for (auto& [name, tensor] : state.tensors) model_.backend().fill(tensor, 0);
+        *state.step = 0;
+    }
+
     // Gives every rank the model of rank 0.
     [[gnu::cold]] void begin_alike() {
         auto state = state_of(model_);
@@ -246,6 +257,8 @@ private:
         std::optional<FrozenBackbone> frozen_backbone;
         const bool freezes = position_.epoch < options_.frozen_epochs;
         if (freezes) frozen_backbone.emplace(parameters_);
+        if (options_.frozen_epochs > 0 && position_.epoch == options_.frozen_epochs && position_.batch == 0)
+            begin_optimizer_anew();
         tape_.clear();
         backend.fill(model_.parameters().gradients, 0);
         const bool frozen = options_.batch_norm == BatchNormPolicy::frozen;
@@ -262,6 +275,7 @@ private:
         const double value = number_in(value_of(loss));
         require<Error>(std::isfinite(value), "Trainer: the loss became ", value, " in epoch ", position_.epoch,
                        ", batch ", position_.batch, "; lower the rate, or clip the gradient");
+        if (exchange_) exchange_->begin();
         tape_.backward(loss);
         if (exchange_) exchange_->finish(tape_);
         if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);

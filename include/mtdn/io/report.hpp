@@ -1,8 +1,10 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,8 +70,8 @@ public:
     /// @throws OptionError if a row has another number of cells than the first, which is the head
     void table(std::string caption, std::vector<Row> rows) {
         for (const Row& row : rows)
-            require<OptionError>(row.size() == rows.front().size(), "Report: a row of ", row.size(), " cells in a table of ",
-                                 rows.front().size());
+            require<OptionError>(row.size() == rows.front().size(), "Report: table \"", caption, "\": expected rows of ",
+                                 rows.front().size(), " cells, found ", row.size());
         blocks_.push_back({Kind::table, std::move(caption), {}, std::move(rows)});
     }
     /// A PNG file, which is read when the report is written.

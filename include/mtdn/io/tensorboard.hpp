@@ -88,8 +88,12 @@ public:
         std::error_code error;
         std::filesystem::create_directories(folder, error);
         require<IoError>(!error, folder.string(), ": create failed: ", error.message());
-        path_ = folder / concatenate("events.out.tfevents.", static_cast<std::int64_t>(now()), ".", ::getpid());
-        file_.open(path_, std::ios::binary | std::ios::trunc);
+        const auto name = concatenate("events.out.tfevents.", static_cast<std::int64_t>(now()), ".", ::getpid(), ".");
+        int number = 0;
+        do path_ = folder / concatenate(name, number++);
+        while (std::filesystem::exists(path_));
+        file_.open(path_, std::ios::binary);
+        require<IoError>(file_.is_open(), path_.string(), ": open failed");
         write(detail::proto_bytes(3, "brain.Event:2"), now());
     }
 
