@@ -193,3 +193,16 @@ TEST_CASE("tiles that cannot be are refused with what would do") {
     CHECK_THROWS_WITH(TiledSegmenter(model, {70, 90}, {.tile = 32, .overlap = 8}), Contains("expected tiles of 64 px, got 32"));
     CHECK(TiledSegmenter(model, {70, 90}, {.tile = 64, .overlap = 8}).tiles() == 4);
 }
+
+TEST_CASE("a second film through the same tiles is segmented as by tiles of its own") {
+    Cpu cpu;
+    const auto model = small_model(cpu);
+    const FrameSize size{40, 52};
+    const auto first = noise(3, 40, 52);
+    Images second = first;
+    for (float& value : second) value = 1 - value;
+    Index reads = 0;
+    TiledSegmenter<SmallModel> used(model, size, {.tile = 32, .overlap = 8}), fresh(model, size, {.tile = 32, .overlap = 8});
+    film_masks(used, first, ForwardFusion{}, reads);
+    CHECK((film_masks(used, second, ForwardFusion{}, reads) == film_masks(fresh, second, ForwardFusion{}, reads)));
+}

@@ -183,6 +183,7 @@ TEST_CASE("while the backbone is frozen its parameters stay, then they learn") {
     visit_parameters(model, [](const std::string&, const Parameter<Cpu>& p) { CHECK(p.trainable); });
     trainer.step();
     CHECK((backbone_of(model) != before));
+    CHECK(*trainer.optimizer_state().step == 1);  // begun anew
     options.frozen_epochs = -1;
     CHECK_THROWS_AS(Trainer<SmallModel>(model, small_film(), options), OptionError);
 }

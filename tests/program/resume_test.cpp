@@ -43,6 +43,18 @@ TEST_CASE("a run that is killed and resumed, again and again, ends with the same
                entry.path().filename() == "run.json"));  // no temporary is left
 }
 
+TEST_CASE("a run that was stopped before its first checkpoint is begun anew by --resume, with its options") {
+    const Scratch scratch;
+    const auto whole = (scratch / "whole").string(), stopped = (scratch / "stopped").string();
+    REQUIRE(mtdn_run(scratch, recipe(whole) + " --init " + film().model).status == 0);
+    std::filesystem::create_directories(stopped);
+    std::filesystem::copy_file(whole + "/run.json", stopped + "/run.json");
+    const auto run = mtdn_run(scratch, "train --resume --out " + stopped);
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    CHECK((text_of(stopped + "/last.safetensors") == text_of(whole + "/last.safetensors")));
+}
+
 TEST_CASE("a run gives the same files on any number of threads") {
     const Scratch scratch;
     std::string first;
