@@ -93,6 +93,7 @@ int main(int argc, char** argv) {
     }
     std::sort(headers.begin(), headers.end());
 
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // whoever reads a pipe has each line as it comes
     std::printf("%s\n  seconds     MiB instantiations  what\n", compiler.c_str());
     for (const std::string umbrella : {"mtdn/mtdn.hpp", "mtdn/io.hpp"})
         print(measure_ours("#include <" + umbrella + "> alone", compiler, alone(umbrella)));
