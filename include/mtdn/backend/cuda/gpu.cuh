@@ -2,10 +2,15 @@
 
 #include <cuda_runtime.h>
 
+#include <array>
+#include <cstddef>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <mtdn/backend/cuda/operations.hpp>
+#include <mtdn/backend/cuda/queue_state.hpp>
 
 namespace mtdn::detail::cuda {
 
@@ -36,7 +41,11 @@ private:
     void* allocate(std::size_t bytes) override {
         check(cudaSetDevice(device_), "cudaSetDevice");
         void* data = nullptr;
+        // A thread that records may not allocate, unless it says that it knows what it does.
+        cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+        check(cudaThreadExchangeStreamCaptureMode(&mode), "cudaThreadExchangeStreamCaptureMode");
         const cudaError_t status = cudaMalloc(&data, bytes);
+        check(cudaThreadExchangeStreamCaptureMode(&mode), "cudaThreadExchangeStreamCaptureMode");
         if (status == cudaErrorMemoryAllocation) {
             cudaGetLastError();
             std::size_t free = 0, total = 0;
@@ -53,12 +62,53 @@ private:
     int device_;
 };
 
+/// Host memory that a GPU reads and writes by itself, so that a copy does not wait for it, and a mark in the stream.
+template <class T>
+class PinnedPlace {
+public:
+    PinnedPlace() = default;
+    PinnedPlace(const PinnedPlace&) = delete;
+    PinnedPlace& operator=(const PinnedPlace&) = delete;
+    ~PinnedPlace() {
+        if (!data_) return;
+        cudaEventSynchronize(event_);
+        cudaEventDestroy(event_);
+        cudaFreeHost(data_);
+    }
+
+    /// Room for `count` at least. To be called when the GPU has no more use for what was there.
+    T* reserve(std::size_t count = 1) {
+        if (!data_) check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+        if (count > count_) {
+            count_ = 0;
+            check(cudaFreeHost(std::exchange(data_, nullptr)), "cudaFreeHost");
+            check(cudaHostAlloc(reinterpret_cast<void**>(&data_), count * sizeof(T), cudaHostAllocDefault),
+                  "cudaHostAlloc");
+            count_ = count;
+        }
+        return data_;
+    }
+    const T& operator*() const { return *data_; }
+    /// Marks that what is queued so far uses it.
+    void mark(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+    /// Waits for what was queued before the mark, if there is one.
+    void wait() {
+        if (data_) check(cudaEventSynchronize(event_), "cudaEventSynchronize");
+    }
+
+private:
+    T* data_ = nullptr;
+    std::size_t count_ = 0;
+    cudaEvent_t event_ = nullptr;
+};
+
 /// A GPU with the stream that all operations of one backend are queued in.
 template <>
-class Queue<Gpu> {
+class Queue<Gpu> : public QueueState {
 public:
     explicit Queue(const CudaOptions& options)
-        : device_(options.device), precision_(options.simple ? Precision::single : options.precision) {
+        : QueueState(std::make_shared<GpuMemoryPool>(options.device), options.graphs), device_(options.device),
+          precision_(options.simple ? Precision::single : options.precision) {
         int driver = 0, runtime = 0, count = 0;
         cudaDriverGetVersion(&driver);
         cudaRuntimeGetVersion(&runtime);
@@ -80,24 +130,27 @@ public:
                               "; 7.5 or more is needed");
         require_code();
         check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-        memory_ = std::make_shared<GpuMemoryPool>(device_);
+        wrong_label_ = BlockHandle(memory().obtain(sizeof(Index)));
+        *found_.reserve() = LabelChecks::none;
+        forget_wrong_label();
     }
-    Queue(const Queue&) = delete;
-    Queue& operator=(const Queue&) = delete;
     ~Queue() {
         cudaSetDevice(device_);
         cudaStreamSynchronize(stream_);
         cudaStreamDestroy(stream_);
     }
 
-    MemoryPool& memory() { return *memory_; }
     Precision precision() const { return precision_; }
     cudaStream_t stream() const { return stream_; }
     /// Makes the device the calling thread's own.
     void select() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
     void wait() {
+        meet();
         select();
+        check(cudaMemcpyAsync(found_.reserve(), wrong_label(), sizeof(Index), cudaMemcpyDeviceToHost, stream_),
+              "cudaMemcpyAsync");
         check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+        require_right_labels(*found_);
     }
     std::string describe() const {
         return concatenate(properties_.name, ", compute capability ", properties_.major, '.', properties_.minor, ", ",
@@ -106,8 +159,18 @@ public:
     }
 
     void copy_in(const void* from, void* to, const Rows& rows) {
+        meet();
         select();
-        // Pageable memory is read before the call returns.
+        // Pageable memory is read before the call returns, which for more than a little waits for what is queued: so
+        // what is not large goes through memory that the GPU reads by itself.
+        if (rows.count == 1 && rows.bytes <= most_staged) {
+            auto& staged = staged_[staged_next_++ % staged_.size()];
+            staged.wait();
+            std::memcpy(staged.reserve(rows.bytes), from, rows.bytes);
+            check(cudaMemcpyAsync(to, &*staged, rows.bytes, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+            staged.mark(stream_);
+            return;
+        }
         if (rows.count == 1)
             check(cudaMemcpyAsync(to, from, rows.bytes, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
         else
@@ -126,7 +189,85 @@ public:
         wait();
     }
 
+    Index* wrong_label() const { return static_cast<Index*>(wrong_label_.data()); }
+    Index read_later(const float* x) {
+        select();
+        const Index request = next_request();
+        auto& place = late_[static_cast<std::size_t>(place_of(request))];
+        place.wait();
+        Late* late = place.reserve();
+        check(cudaMemcpyAsync(&late->number, x, sizeof(float), cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+        check(cudaMemcpyAsync(&late->wrong_label, wrong_label(), sizeof(Index), cudaMemcpyDeviceToHost, stream_),
+              "cudaMemcpyAsync");
+        place.mark(stream_);
+        return request;
+    }
+    double late_number(Index request) {
+        select();
+        auto& place = late_[static_cast<std::size_t>(place_of(request))];
+        place.wait();
+        require_right_labels((*place).wrong_label);
+        return static_cast<double>((*place).number);
+    }
+
+    void begin_recording() {
+        select();
+        begin_arena();
+        const cudaError_t status = cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal);
+        if (status != cudaSuccess) end_arena();
+        check(status, "cudaStreamBeginCapture");
+    }
+    void abandon_recording() {
+        cudaGraph_t graph = nullptr;
+        cudaStreamEndCapture(stream_, &graph);
+        if (graph) cudaGraphDestroy(graph);
+        cudaGetLastError();
+        end_arena();
+    }
+    std::shared_ptr<const void> end_recording() {
+        auto recorded = std::make_shared<Recorded>(device_, end_arena());
+        cudaGraph_t graph = nullptr;
+        check(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
+        const cudaError_t status = cudaGraphInstantiate(&recorded->graph, graph, 0);
+        cudaGraphDestroy(graph);
+        check(status, "cudaGraphInstantiate");
+        return recorded;
+    }
+    void replay(const std::shared_ptr<const void>& recording) {
+        select();
+        check(cudaGraphLaunch(static_cast<const Recorded*>(recording.get())->graph, stream_), "cudaGraphLaunch");
+    }
+
 private:
+    static constexpr std::size_t most_staged = 4 << 20;
+
+    struct Late {
+        float number;
+        Index wrong_label;
+    };
+    // A graph goes before the memory that its kernels use; the driver waits for one that still runs.
+    struct Recorded {
+        Recorded(int of_device, std::shared_ptr<ArenaPool> its_arena) : device(of_device), arena(std::move(its_arena)) {}
+        Recorded(const Recorded&) = delete;
+        Recorded& operator=(const Recorded&) = delete;
+        ~Recorded() {
+            cudaSetDevice(device);
+            if (graph) cudaGraphExecDestroy(graph);
+        }
+        int device;
+        std::shared_ptr<ArenaPool> arena;
+        cudaGraphExec_t graph = nullptr;
+    };
+
+    void forget_wrong_label() {
+        check(cudaMemsetAsync(wrong_label(), 0x7f, sizeof(Index), stream_), "cudaMemsetAsync");
+    }
+    void require_right_labels(Index word) {
+        if (word == LabelChecks::none) return;
+        forget_wrong_label();
+        label_checks().refuse(word);
+    }
+
     // Below, where a kernel can be named.
     void require_code() const;
     static std::string architectures();
@@ -135,7 +276,11 @@ private:
     Precision precision_;
     cudaDeviceProp properties_{};
     cudaStream_t stream_ = nullptr;
-    std::shared_ptr<GpuMemoryPool> memory_;
+    BlockHandle wrong_label_;
+    PinnedPlace<Index> found_;
+    std::array<PinnedPlace<Late>, late_numbers> late_;
+    std::array<PinnedPlace<std::byte>, 2> staged_;
+    std::size_t staged_next_ = 0;
 };
 
 inline namespace MTDN_KERNELS {
