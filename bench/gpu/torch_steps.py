@@ -4,10 +4,10 @@
     torch_steps.py KIND WIDTH SIZE PAIRS [REPETITIONS] [--precision f32|tf32|bf16] [--compiled | --graph]
                    [--contiguous] [--no-benchmark] [--device NAME]
 
-KIND is step or inference; clique, a step, and ensemble, inference, where PAIRS are frames whose pairs are all compared, features
-computed once a frame. Channels last unless --contiguous; cuDNN chooses by measuring unless --no-benchmark; f32 without TF32.
---compiled is torch.compile, --graph a CUDA graph of the whole step or inference. Prints one line of JSON, seconds and MiB of
-the device.
+KIND is step or inference; clique, a step, and ensemble, inference, where PAIRS are frames whose pairs are all compared,
+features computed once a frame. Channels last unless --contiguous; cuDNN chooses by measuring unless --no-benchmark; f32
+without TF32. --compiled is torch.compile, --graph a CUDA graph of the whole step or inference. Prints one line of JSON,
+seconds and MiB of the device.
 """
 import argparse
 import contextlib

@@ -1,5 +1,6 @@
-// The same training on a GPU four ways: frames augmented by the host or where they lie on the device, steps run or recorded and
-// played back. Seconds of a step of each, and whether weights, running statistics and losses are the same bits.
+// The same training on a GPU four ways: frames augmented by the host or where they lie on the device, steps run or
+// recorded and played back. Seconds of a step of each, and whether weights, running statistics and losses are the same
+// bits.
 //
 //     trainings [WIDTH SIZE BATCH CLIQUE STEPS]    8 64 4 0 30 unless given; CLIQUE 0: random pairs
 #include <chrono>

@@ -6,10 +6,11 @@
 
 namespace mtdn {
 
-/// How a frame that is kept on a device comes onto a canvas, flipped, turned, magnified and blurred, its grey values changed.
+/// How a frame that is kept on a device comes onto a canvas: flipped, turned, magnified and blurred, its grey values
+/// changed.
 ///
-/// What is one frame of a batch after an augmentation, as kernels read it. Its lines' weights are tables of 32-bit words:
-/// for a line of L pixels L first elements, L nearest ones, and L × taps weights in single precision.
+/// One frame of a batch, as kernels read it. Its lines' weights are tables of 32-bit words: for a line of L pixels L
+/// first elements, L nearest ones, and L × taps weights in single precision.
 struct FrameMove {
     Index origin = 0;             ///< element of the store where the flipped and turned frame begins
     Index down = 0, across = 0;   ///< elements from there to the next row and to the next pixel

@@ -9,9 +9,9 @@ namespace mtdn {
 // What a backend that queues its work may do besides, so that the host runs ahead of it. What these name is used where
 // it is there; without it the host waits, and the numbers are the same.
 
-/// Gives a number later: `b.read_later(x)` asks for the one element of x, as it is when all that is queued so far is done, and
-/// returns the request's number; `b.late_number(request)` waits for that, and for nothing that was queued since. The
-/// last eight requests can be read. Throws DataError where a loss before it was given a wrong label.
+/// Gives a number later: `b.read_later(x)` asks for the one element of x, as it is when all that is queued so far is
+/// done, and returns the request's number; `b.late_number(request)` waits for that, and for nothing that was queued
+/// since. The last eight requests can be read. Throws DataError where a loss before it was given a wrong label.
 template <class B>
 concept reads_numbers_later = requires(B& b, detail::In<B> x, Index request) {
     { b.read_later(x) } -> std::same_as<Index>;

@@ -10,8 +10,8 @@ namespace mtdn::detail::cuda {
 
 /// What the host knows of the labels that kernels check, for the message that comes later.
 ///
-/// A device has one word, which kernels lower to (number of the check, pixel, label): so it names the first wrong label of the
-/// first check that met one, whichever threads came first.
+/// A device has one word, which kernels lower to (number of the check, pixel, label): so it names the first wrong label
+/// of the first check that met one, whichever threads came first.
 class LabelChecks {
 public:
     static constexpr Index none = 0x7f7f7f7f7f7f7f7f;  // equal bytes, and more than any
