@@ -1,9 +1,11 @@
 #!/bin/sh
 # sh bench/gpu/run.sh [PIECE...]: on a machine with a GPU, nvcc and g++, and nothing else of need: build, parity,
-# memcheck, racecheck, initcheck, synccheck (the sanitizer's tools), ceilings, steps, torch, training; all where none is
-# named. Each takes less than ten minutes, so that they may be run one at a time; build comes first. What they say is
-# added to build/gpu/report.md, or to the file that MTDN_REPORT names.
+# recorded, memcheck, racecheck, initcheck, synccheck (the sanitizer's tools), ceilings, steps, cliques, profile, torch,
+# torch_compiled, torch_graphs, torch_cliques, training; all where none is named. Each takes less than ten minutes, so
+# that they may be run one at a time; build comes first. A piece that has been done with success is not done again by the
+# same commit, unless it is named. What they say is added to build/gpu/report.md, or to the file that MTDN_REPORT names.
 #
+# recorded takes xtensor's and Eigen's headers, and is skipped where g++ does not find them. profile takes nsys.
 # Where cuDNN's header and library are beside nvcc's, parity and steps are run with its convolutions too. training takes
 # the program, and is skipped where the libraries that it needs are missing; torch is PyTorch's times for the same
 # steps, where MTDN_PYTHON names a python that has it.
@@ -46,6 +48,9 @@ build() {
         -o "$work/kernels.o"
     compile operations tests/gpu/operations.cpp kernels
     compile steps bench/gpu/steps.cpp kernels
+    if echo '#include <xtensor/xtensor.hpp>' | "$cxx" -std=c++20 -E -x c++ - > "$work/output.txt" 2>&1; then
+        compile trainings bench/gpu/trainings.cpp kernels -Itests -isystem /usr/include/eigen3
+    fi
     if echo '#include <cudnn.h>' | "$nvcc" -E -x cu - > "$work/output.txt" 2>&1; then
         say "kernels with cuDNN" "$nvcc" -std=c++20 -O3 -arch=native -lineinfo -Iinclude \
             -c tests/consumer/cudnn/kernels.cu -o "$work/kernels_cudnn.o"
@@ -75,6 +80,17 @@ parity() {
     fi
 }
 
+# Whole trainings, run and recorded, with the frames on the host and on the device.
+recorded() {
+    if [ ! -x "$work/trainings" ]; then
+        say "recorded" echo "skipped: not built, for g++ finds no xtensor/xtensor.hpp"
+        return
+    fi
+    say "trainings run and played back" "$work/trainings"
+    say "trainings run and played back, cliques of 4" "$work/trainings" 8 64 16 4 30
+    say "trainings run and played back, published size" "$work/trainings" 32 256 16 0 12
+}
+
 sanitize() {
     sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$nvcc")/compute-sanitizer")
     if [ ! -x "$sanitizer" ]; then
@@ -99,19 +115,66 @@ steps() {
     for job in "step 32 256 1" "step 32 256 16" "inference 32 256 1" "inference 32 256 16"; do
         # Programs and jobs are words, so they stay unquoted.
         for program in $programs; do
-            for precision in single tf32 bf16; do say "$program $job $precision" "$work/$program" $job $precision; done
+            for precision in single tf32 bf16; do
+                say "$program $job $precision" "$work/$program" $job $precision
+                say "$program $job $precision graph" "$work/$program" $job $precision graph
+            done
+        done
+    done
+}
+
+cliques() {
+    for job in "clique 32 256 4" "clique 32 256 8" "ensemble 32 256 27"; do
+        for precision in single tf32 bf16; do
+            say "steps $job $precision" "$work/steps" $job $precision
+            say "steps $job $precision graph" "$work/steps" $job $precision graph
+        done
+    done
+}
+
+# Where the time of a step goes, kernel by kernel.
+profile() {
+    if ! command -v nsys > /dev/null; then
+        say "profile" echo "skipped: no nsys"
+        return
+    fi
+    for precision in single bf16; do
+        say "profile of a step, $precision" nsys profile --force-overwrite=true --trace=cuda --stats=true \
+            --output "$work/profile_$precision" "$work/steps" step 32 256 16 $precision 3
+    done
+}
+
+# torch_jobs HOW: PyTorch's times for the jobs in $jobs, in every precision, with the options HOW.
+torch_jobs() {
+    if [ -z "${MTDN_PYTHON-}" ]; then
+        say "PyTorch" echo "skipped: MTDN_PYTHON names no python with PyTorch"
+        return
+    fi
+    for precision in f32 tf32 bf16; do
+        for job in "step 32 256 1" "step 32 256 16" "inference 32 256 1" "inference 32 256 16"; do
+            # Job and options are words, so they stay unquoted.
+            say "PyTorch, $job, $precision $1" "$MTDN_PYTHON" bench/gpu/torch_steps.py $job --precision $precision $1
         done
     done
 }
 
 torch() {
+    torch_jobs ""
+    [ -n "${MTDN_PYTHON-}" ] || return 0
+    for options in --contiguous --no-benchmark; do
+        say "PyTorch, a step, bf16 $options" "$MTDN_PYTHON" bench/gpu/torch_steps.py step 32 256 16 --precision bf16 $options
+    done
+}
+torch_compiled() { torch_jobs "--compiled"; }
+torch_graphs() { torch_jobs "--graph"; }
+
+torch_cliques() {
     if [ -z "${MTDN_PYTHON-}" ]; then
         say "PyTorch" echo "skipped: MTDN_PYTHON names no python with PyTorch"
         return
     fi
-    for options in "" "--precision tf32" "--precision bf16" "--precision bf16 --compiled"; do
-        for job in "step 32 256 1" "step 32 256 16" "inference 32 256 1" "inference 32 256 16"; do
-            # Both are words, so they stay unquoted.
+    for job in "clique 32 256 4" "clique 32 256 8" "ensemble 32 256 27"; do
+        for options in "--precision f32" "--precision tf32" "--precision bf16" "--precision bf16 --graph"; do
             say "PyTorch, $job $options" "$MTDN_PYTHON" bench/gpu/torch_steps.py $job $options
         done
     done
@@ -132,15 +195,27 @@ training() {
     done
 }
 
-pieces="build parity memcheck racecheck initcheck synccheck ceilings steps torch training"
-[ $# -gt 0 ] || set -- $pieces  # words, so unquoted
-echo "# $(date -u +%Y-%m-%dT%H:%M:%SZ), $(git rev-parse --short HEAD 2> /dev/null || echo unknown)" >> "$report"
+pieces="build parity recorded memcheck racecheck initcheck synccheck ceilings steps cliques profile torch torch_compiled
+torch_graphs torch_cliques training"
+commit=$(git rev-parse --short HEAD 2> /dev/null || echo unknown)
+named=$#
+[ $named -gt 0 ] || set -- $pieces  # words, so unquoted
+echo "# $(date -u +%Y-%m-%dT%H:%M:%SZ), $commit" >> "$report"
+failures=0
 for piece in "$@"; do
+    if [ $named -eq 0 ] && [ "$(cat "$work/$piece.done" 2> /dev/null)" = "$commit" ]; then
+        echo "$piece: done before, see $report; name it to do it again"
+        continue
+    fi
+    failed=0
     case $piece in
-        build | parity | ceilings | steps | torch | training) "$piece" ;;
+        build | parity | recorded | ceilings | steps | cliques | profile | torch | torch_compiled | torch_graphs | \
+            torch_cliques | training) "$piece" ;;
         memcheck | racecheck | initcheck | synccheck) sanitize "$piece" ;;
         *) echo "run.sh: $piece is none of $pieces" >&2 && exit 2 ;;
     esac
+    [ $failed -ne 0 ] || echo "$commit" > "$work/$piece.done"
+    failures=$((failures + failed))
 done
 echo "report: $report"
-exit $failed
+[ $failures -eq 0 ]

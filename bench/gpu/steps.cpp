@@ -1,9 +1,11 @@
 // Training steps and inference of the published network on a GPU: times, and the same on the CPU to hold them against.
 //
 //     steps parity       logits and the losses of twenty steps beside the CPU's, width 8, 64 pixels, in every
-//                        precision; and twice the same
-//     steps KIND WIDTH SIZE PAIRS [OPTION...]    seconds of each repetition, as a line of JSON; KIND: step, inference;
-//                        options: single, tf32, bf16, simple, and a number of repetitions
+//                        precision; and the same again, played back as a graph
+//     steps KIND WIDTH SIZE PAIRS [OPTION...]    seconds of each repetition, as a line of JSON, and memory in use at most.
+//                        KIND: step, inference; clique, a step, and ensemble, inference, where PAIRS are frames whose
+//                        pairs are all compared. Options: single, tf32, bf16, simple, graph (recorded and played
+//                        back), and a number of repetitions
 //
 // Compiled with -DMTDN_CUDNN, the same with cuDNN's convolutions.
 #include <chrono>
@@ -48,7 +50,9 @@ int check_parity() {
         Tested gpu({.precision = precision}), again({.precision = precision});
         const auto ours = testing::course_of(gpu, small, steps);
         auto failures = testing::check_course(ours, expected, bounds);
-        for (auto& more : testing::check_equal_bits(ours, testing::course_of(again, small, steps)))
+        auto played = small;
+        played.graph = true;
+        for (auto& more : testing::check_equal_bits(ours, testing::course_of(again, played, steps)))
             failures.push_back(more);
         std::cout << name_of(precision) << ": logits off by "
                   << testing::deviation(ours.first_logits, expected.first_logits).rms << " at first, by "
@@ -65,8 +69,11 @@ int check_parity() {
 
 int measure(const std::vector<std::string>& words) {
     const std::string& kind = words[0];
-    require<OptionError>(kind == "step" || kind == "inference", "steps: no kind \"", kind, "\"; step or inference");
+    require<OptionError>(kind == "step" || kind == "inference" || kind == "clique" || kind == "ensemble",
+                         "steps: no kind \"", kind, "\"; step, inference, clique or ensemble");
     CudaOptions options;
+    testing::NetworkSize of{.width = std::stol(words[1]), .size = std::stol(words[2])};
+    (kind == "clique" || kind == "ensemble" ? of.clique : of.pairs) = std::stol(words[3]);
     int repetitions = 10;
     for (std::size_t i = 4; i < words.size(); ++i) {
         const std::string& word = words[i];
@@ -74,24 +81,27 @@ int measure(const std::vector<std::string>& words) {
         else if (word == "tf32") options.precision = Precision::tf32;
         else if (word == "bf16") options.precision = Precision::bfloat16;
         else if (word == "simple") options.simple = true;
+        else if (word == "graph") of.graph = true;
         else repetitions = std::stoi(word);
     }
     Tested gpu(options);
-    testing::Network<Tested> network(
-        gpu, {.width = std::stol(words[1]), .size = std::stol(words[2]), .pairs = std::stol(words[3])});
+    testing::Network<Tested> network(gpu, of);
     const auto once = [&] {
         const auto start = std::chrono::steady_clock::now();
-        if (kind == "step") network.step();
-        else network.inference();
+        if (kind == "inference") network.inference();
+        else if (kind == "ensemble") network.ensemble();
+        else network.queue_step();
         gpu.wait();
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
-    for (int i = 0; i < 2; ++i) once();  // the pool's first chunks, and the driver's loading of kernels
+    for (int i = 0; i < 3; ++i) once();  // the pool's first chunks, the driver's loading of kernels, a graph's making
     std::cout << "{\"device\": \"" << gpu.describe() << "\", \"job\": \"" << kind << '/' << words[1] << '/' << words[2]
               << '/' << words[3] << "\", \"precision\": \"" << name_of(options.precision) << "\", \"simple\": "
-              << (options.simple ? "true" : "false") << ", \"seconds\": [";
+              << (options.simple ? "true" : "false") << ", \"graph\": " << (of.graph ? "true" : "false")
+              << ", \"seconds\": [";
     for (int i = 0; i < repetitions; ++i) std::cout << (i == 0 ? "" : ", ") << once();
-    std::cout << "], \"memory_mib\": " << (gpu.memory().held() >> 20) << "}\n";
+    std::cout << "], \"memory_mib\": " << (gpu.memory().held() >> 20) << ", \"peak_mib\": "
+              << (gpu.memory().peak() >> 20) << "}\n";
     return 0;
 }
 

@@ -129,7 +129,7 @@ public:
                 mtdn::save_checkpoint(checkpoint, trainer);
                 saved = now();
             }
-            return !stops();
+            return !(epoch_done && stops());
         });
         mtdn::save_checkpoint(checkpoint, trainer);
         mtdn::save_weights(run.folder / "last.safetensors", model_);

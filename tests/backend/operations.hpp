@@ -80,10 +80,13 @@ TEMPLATE_TEST_CASE("losses refuse a label out of range and ignore 255", "", MTDN
     SECTION("a label that is no class is named") {
         set(0, 4);
         CHECK_THROWS_AS(loss(), DataError);
-        CHECK_THROWS_AS(backend.overlap_sums(logits, labels, sums), DataError);
+        // A backend that queues its work says so when the host meets it.
+        CHECK_THROWS_AS((backend.overlap_sums(logits, labels, sums), values_of(sums)), DataError);
         CHECK_THROWS_WITH(loss(), Catch::Contains("label 4") && Catch::Contains("less than 4"));
     }
     SECTION("a pixel that does not count changes nothing") {
+        set(0, 4);
+        CHECK_THROWS_AS(loss(), DataError);
         set(1, 255);
         CHECK(loss() == Approx(std::log(4.0)));
         CHECK(values_of(divisor)[0] == T(1));

@@ -1,11 +1,13 @@
 #pragma once
 
 // A whole network on a backend, for what is measured of it and for what must be equal on all backends.
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include <mtdn/backbone/unet.hpp>
+#include <mtdn/backend/queued.hpp>
 #include <mtdn/backend/testing/checks.hpp>
 #include <mtdn/loss/focal.hpp>
 #include <mtdn/optim/adamw.hpp>
@@ -18,6 +20,11 @@ struct NetworkSize {
     Index size = 256;  ///< side of a frame, pixels
     Index pairs = 1;
     Index depth = 4;
+    Index clique = 0;  ///< so many frames and all their pairs, instead of random pairs
+    bool graph = false;  ///< steps and inference are recorded the second time, and played back from then on
+
+    Index frames() const { return clique > 0 ? clique : 2 * pairs; }
+    Index items() const { return clique > 0 ? clique * clique : pairs; }
 };
 
 /// A model of two tasks with a batch of random frames and labels, the same on every backend.
@@ -25,9 +32,9 @@ template <Backend B>
 class Network {
 public:
     Network(B& backend, const NetworkSize& of)
-        : backend_(backend), model_{UNet<B>{backend, {.in_channels = 3, .width = of.width, .depth = of.depth}, random_},
+        : backend_(backend), of_(of), model_{UNet<B>{backend, {.in_channels = 3, .width = of.width, .depth = of.depth}, random_},
                                     Concatenate{}, {"A1", "A2"}, random_},
-          frames_(backend, {2 * of.pairs, of.size, of.size, 3}), labels_(backend, {of.pairs, of.size, of.size, 1}),
+          frames_(backend, {of.frames(), of.size, of.size, 3}), labels_(backend, {of.items(), of.size, of.size, 1}),
           tape_(backend), focal_(backend, {}, std::vector<double>{0.5, 1, 2, 4}) {
         using T = typename B::Scalar;
         std::vector<T> values(static_cast<std::size_t>(frames_.shape().size()));
@@ -36,40 +43,86 @@ public:
         std::vector<std::uint8_t> codes(static_cast<std::size_t>(labels_.shape().size()));
         for (auto& code : codes) code = static_cast<std::uint8_t>(random_.below(4));
         backend.upload(std::span<const std::uint8_t>(codes), View<B, std::uint8_t>(labels_));
-        for (Index i = 0; i < of.pairs; ++i) pairs_.push_back({i, of.pairs + i});
+        for (Index i = 0; i < of.items(); ++i)
+            pairs_.push_back(of.clique > 0 ? Pair{i / of.clique, i % of.clique} : Pair{i, of.pairs + i});
         enable_gradients(model_.parameters(), model_);
     }
 
     /// Forward, both losses, backward, AdamW, running statistics; the loss. `answer` is set to both tasks' logits.
     double step(std::vector<Tensor<B>>* answer = nullptr) {
+        queue_step();
+        if (answer) *answer = logits_;
+        return values_of(loss_)[0];
+    }
+    /// The same without the loss, for which the host has to wait.
+    void queue_step() {
         auto& flat = model_.parameters();
         const std::vector<ParameterGroup> all{{0, flat.values.shape().size()}};
-        backend_.fill(flat.gradients, 0);
-        Pass<B> pass(tape_);
-        pass.set_groups(2);
-        const auto logits = model_.compare(model_.features(pass.input(frames_), pass), pairs_, pass);
-        if (answer) *answer = {value_of(logits[0]), value_of(logits[1])};
-        const auto loss = add(focal_(logits[0], labels_), focal_(logits[1], labels_));
-        const Tensor<B> value = value_of(loss);
-        tape_.backward(loss);
+        queue(0, [&] { differentiate(); });
         adamw_.step(flat.values, flat.gradients, all, 1e-4);
-        pass.commit();
-        return values_of(value)[0];  // there when the step's forward half is done; the rest may go on
     }
 
     /// Both tasks' logits, by running statistics.
     std::vector<Tensor<B>> inference() {
-        Pass<B> pass(backend_);
-        std::vector<Tensor<B>> all;
-        for (const auto& logits : model_.compare(model_.features(pass.input(frames_), pass), pairs_, pass))
-            all.push_back(value_of(logits));
-        return all;
+        queue(1, [&] {
+            logits_.clear();
+            Pass<B> pass(backend_);
+            for (const auto& logits : model_.compare(model_.features(pass.input(frames_), pass), pairs_, pass))
+                logits_.push_back(value_of(logits));
+        });
+        return logits_;
+    }
+
+    /// Every frame compared with every frame, as the ensemble's fusion does it: features and heads' first convolutions
+    /// once a frame, then one query at a time.
+    void ensemble() {
+        queue(2, [&] {
+            Pass<B> pass(backend_);
+            const auto slots = model_.slots(model_.features(pass.input(frames_), pass), pass);
+            for (Index query = 0; query < of_.frames(); ++query) {
+                std::vector<Pair> pairs;
+                for (Index partner = 0; partner < of_.frames(); ++partner) pairs.push_back({query, partner});
+                for (const auto& logits : model_.compare(slots, pairs, pass)) backend_.arg_max(value_of(logits), codes_);
+            }
+        });
     }
 
     const Tensor<B>& parameters() { return model_.parameters().values; }
 
 private:
+    void differentiate() {
+        backend_.fill(model_.parameters().gradients, 0);
+        Pass<B> pass(tape_);
+        pass.set_groups(of_.clique > 0 ? 1 : 2);
+        const auto logits = model_.compare(model_.features(pass.input(frames_), pass), pairs_, pass);
+        logits_ = {value_of(logits[0]), value_of(logits[1])};
+        const auto loss = add(focal_(logits[0], labels_), focal_(logits[1], labels_));
+        loss_ = value_of(loss);
+        tape_.backward(loss);
+        pass.commit();
+    }
+
+    // Does some work, or plays it back.
+    template <class Work>
+    void queue(std::size_t kind, const Work& work) {
+        if constexpr (QueuedBackend<B>) {
+            if (of_.graph && done_[kind]++ > 0) {
+                if (!recordings_[kind]) recordings_[kind] = backend_.record(work);
+                return backend_.replay(recordings_[kind]);
+            }
+        }
+        work();
+    }
+
+    struct Nothing {};
+    template <class Some>
+    static auto recording_of() {
+        if constexpr (QueuedBackend<Some>) return typename Some::Recording{};
+        else return Nothing{};
+    }
+
     B& backend_;
+    NetworkSize of_;
     Random random_{1};
     Siamese<UNet<B>> model_;
     Tensor<B> frames_;
@@ -78,6 +131,11 @@ private:
     FocalLoss<B> focal_;
     AdamW<B> adamw_{};
     std::vector<Pair> pairs_;
+    std::vector<Tensor<B>> logits_{};
+    Tensor<B> loss_{};
+    Tensor<B, std::uint8_t> codes_{backend_, {of_.frames(), of_.size, of_.size, 1}};
+    std::array<int, 3> done_{};
+    std::array<decltype(recording_of<B>()), 3> recordings_{};
 };
 
 /// What came of a network: the logits of the first step, the loss of each, in the end the logits by running statistics (those of

@@ -74,6 +74,10 @@ TEST_CASE("a network's logits and losses are the reference's, and twice the same
     const std::vector<std::string> none;
     CHECK(testing::check_course(single, expected, {1e-5, 1e-5, 1e-3}) == none);
     CHECK(testing::check_equal_bits(single, on({.order = 3})) == none);
+    auto played = small;
+    played.graph = true;
+    CudaFor<testing::Emulator> emulated, again;
+    CHECK(testing::check_equal_bits(testing::course_of(emulated, played, 3), testing::course_of(again, small, 3)) == none);
     CHECK(testing::check_course(bf16, expected, {3e-2, 2e-2, 5e-2}) == none);
     CHECK(testing::check_equal_bits(bf16, on({.order = 3, .precision = Precision::bfloat16})) == none);
     CHECK(testing::check_course(bf16, single, {0, 0, 0}).size() == 4);

@@ -66,6 +66,8 @@ public:
                            count, momentum});
     }
 
+    const std::vector<StagedStatistics<B>>& staged() const { return staged_; }
+
     /// Writes the staged statistics, once a group and in order.
     void commit() {
         for (auto& s : staged_) {

@@ -169,7 +169,8 @@ concept gathers_frames = requires(B& b, detail::In<B> x, detail::Out<B> y, std::
 /// `arg_max(x, codes)`: the first largest channel of every pixel.
 /// `focal_loss(logits, labels, weights, options, loss, divisor)`: loss (1, 1, 1, 1) is the sum over the divisor, divisor
 ///   (1, 1, 1, 1) what `options.reduction` names (1 if nothing counts); `weights` (1, 1, 1, C) or empty for all 1.
-///   Throws DataError where a label is neither below C nor `ignore`.
+///   Throws DataError where a label is neither below C nor `ignore`; a backend that queues its work does so when the host
+///   waits for it next, and the pixel does not count.
 /// `focal_loss_backward(logits, labels, weights, options, divisor, dloss, dlogits)`.
 /// `overlap_sums(logits, labels, sums)`: sums (3, 1, 1, C): per class Σ p·y, Σ p, Σ y over the pixels that count,
 ///   p the softmax, y the one-hot label. Throws as `focal_loss` does. `overlap_backward(logits, labels, slopes, dlogits)`:

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 
-#include <mtdn/backend/backend.hpp>
+#include <mtdn/backend/frame_moves.hpp>
+#include <mtdn/backend/queued.hpp>
 
 namespace mtdn {
 
@@ -16,8 +18,9 @@ class Queue;
 
 /// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
 ///
-/// `backend.hpp` says what each operation does. Operations are queued and run in order; `download`, `sum_of_squares` and
-/// the losses that check labels wait for them. Equal results from run to run.
+/// `backend.hpp` and `queued.hpp` say what each operation does. Operations are queued and run in order; `download`,
+/// `sum_of_squares` and `wait` wait for them, and these, and `late_number`, throw DataError where a loss was given a wrong
+/// label. Equal results from run to run.
 ///
 /// The members are declared here, so that any compiler can use a GPU, and defined in <mtdn/cuda_kernels.cuh>, which one
 /// `.cu` file of a program includes to say `template class mtdn::CudaFor<mtdn::Gpu>;`.
@@ -32,6 +35,8 @@ public:
     using InLabels = View<CudaFor, const std::uint8_t>;
     using OutLabels = View<CudaFor, std::uint8_t>;
     using Indices = std::span<const Index>;
+    /// Operations that were recorded; empty at first. Copies share them.
+    using Recording = std::shared_ptr<const void>;
 
     /// @throws BackendError if there is no such device, or this program has no code for it
     // Inlined always, so that without a `.cu` file the linker misses the name below rather than this one.
@@ -96,6 +101,9 @@ public:
     void combine_frames(double alpha, In a, Indices of_a, double beta, In b, Indices of_b, In shift,
                         Activation activation, Out y);
 
+    void place_frames(In store, InLabels list, Out y);
+    void place_labels(InLabels store, InLabels list, Index frames, OutLabels labels);
+
     void softmax(In x, Out y);
     void softmax_backward(In y, In dy, Out dx);
     void log_softmax(In x, Out y);
@@ -110,6 +118,15 @@ public:
     void adamw(const AdamWStep& step, In gradient, Out parameter, Out first_moment, Out second_moment);
     void sgd(const SgdStep& step, In gradient, Out parameter, Out velocity);
     double sum_of_squares(In x);
+    void limit_norm(Out x, double limit);
+
+    Index read_later(In x);
+    double late_number(Index request);
+    bool records() const;
+    /// @throws BackendError if `work` copies to or from the host, or waits
+    Recording record(const std::function<void()>& work);
+    void replay(const Recording& recording);
+    Index meetings() const;
 
 private:
     using Queue = detail::cuda::Queue<Device>;
@@ -132,6 +149,9 @@ struct CudaOptions {
     Precision precision = Precision::single;
     /// Whether every operation runs its simplest kernel, which is in single precision: what the others are checked by.
     bool simple = false;
+    /// Whether a trainer records each kind of step, a batch's number of pairs and size, at its second time, as a CUDA
+    /// graph, and plays it back from then on. The results are the same bits.
+    bool graphs = true;
 };
 
 /// An NVIDIA GPU of compute capability 7.5 or more.
@@ -144,6 +164,6 @@ extern template class CudaFor<Gpu>;
 /// The backend for NVIDIA GPUs.
 using Cuda = CudaFor<Gpu>;
 
-static_assert(Backend<Cuda>);
+static_assert(QueuedBackend<Cuda> && places_frames<Cuda>);
 
 }  // namespace mtdn

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -32,8 +33,22 @@ concept transforms_a_frame_and_its_masks = requires(const A& augmentation, const
 template <class A>
 concept Augmentation = transforms_a_frame_and_its_masks<A> && std::copy_constructible<A>;
 
+/// `augmentation.drawn(geometry, photometry)`: what is drawn from the two streams.
+template <class A>
+concept says_what_it_draws = requires(const A& augmentation, Random random) {
+    { augmentation.drawn(random, random) } -> std::same_as<DrawnTransform>;
+};
+
+/// An augmentation that is `transform`, `adjust` and `pad` by what it draws, and nothing else, so that a device may do
+/// these where its frames are. `Drawn` names the type itself: one that is derived from it may do more.
+template <class A>
+concept DrawnAugmentation =
+    Augmentation<A> && says_what_it_draws<A> && std::same_as<typename A::Drawn, std::remove_cvref_t<A>>;
+
 /// Leaves frames as they are.
 struct NoAugmentation {
+    using Drawn = NoAugmentation;
+    DrawnTransform drawn(Random, Random) const { return {}; }
     void augment(const FrameSource& source, const FrameTarget& target, Random, Random) const {
         check_fits(source, target);
         for (Index y = 0; y < source.height; ++y)
@@ -54,6 +69,8 @@ struct NoAugmentation {
 ///
 /// @source paper §2.4, and the published experiment where it is silent
 struct PublishedAugmentation {
+    using Drawn = PublishedAugmentation;
+
     double horizontal_flip = 0.5;  ///< probability
     double vertical_flip = 0.5;    ///< probability
     double rotation = 0.5;         ///< probability of a turn by 90, 180 or 270°; only 180° if a frame is not square
@@ -91,11 +108,17 @@ struct PublishedAugmentation {
     }
 
     /// @throws OptionError for an option outside its range
+    DrawnTransform drawn(Random geometry_stream, Random photometry_stream) const {
+        check();
+        return {geometry(geometry_stream), photometry(photometry_stream)};
+    }
+
+    /// @throws OptionError for an option outside its range
     void augment(const FrameSource& source, const FrameTarget& target, Random geometry_stream,
                  Random photometry_stream) const {
-        check();
-        transform(source, target, geometry(geometry_stream));
-        adjust(source, target, photometry(photometry_stream));
+        const DrawnTransform how = drawn(geometry_stream, photometry_stream);
+        transform(source, target, how.geometry);
+        adjust(source, target, how.photometry);
         pad(source, target);
     }
 
@@ -128,11 +151,16 @@ public:
     void augment(const FrameSource& source, const FrameTarget& target, Random geometry, Random photometry) const {
         held_->augment(source, target, geometry, photometry);
     }
+    /// What is drawn, if that is all there is to it.
+    std::optional<DrawnTransform> drawn(Random geometry, Random photometry) const {
+        return held_->drawn(geometry, photometry);
+    }
 
 private:
     struct Holder {
         virtual ~Holder() = default;
         virtual void augment(const FrameSource&, const FrameTarget&, Random, Random) const = 0;
+        virtual std::optional<DrawnTransform> drawn(Random, Random) const = 0;
     };
     template <class A>
     struct Held final : Holder {
@@ -140,6 +168,10 @@ private:
         void augment(const FrameSource& source, const FrameTarget& target, Random geometry,
                      Random photometry) const override {
             augmentation.augment(source, target, geometry, photometry);
+        }
+        std::optional<DrawnTransform> drawn(Random geometry, Random photometry) const override {
+            if constexpr (DrawnAugmentation<A>) return augmentation.drawn(geometry, photometry);
+            else return std::nullopt;
         }
         A augmentation;
     };

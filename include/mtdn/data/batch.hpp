@@ -24,6 +24,35 @@ struct BatchData {
     std::vector<FrameScratch> scratch;  ///< memory of the augmentation, one a frame
 };
 
+/// What one of a batch's frames is augmented by.
+struct AugmentationStreams {
+    Random geometry, photometry;
+};
+
+/// @param frame of the batch's frames
+inline AugmentationStreams streams_of(const Batch& batch, Index frame, std::uint64_t seed, Index epoch) {
+    const auto stream = [&](const char* purpose, Index item) {
+        return Random(seed, purpose, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(item));
+    };
+    return {stream("geometry", batch.geometry[static_cast<std::size_t>(frame)]),
+            stream("photometry", batch.first_frame + frame)};
+}
+
+/// The size of a batch's canvases: as high and as wide as its largest frames.
+///
+/// @throws OptionError if there is no such frame
+inline FrameSize canvas_of(const SequenceView& sequences, const Batch& batch) {
+    FrameSize canvas;
+    for (const auto& [sequence, frame] : batch.frames) {
+        require<OptionError>(
+            sequence >= 0 && sequence < sequences.size() && frame >= 0 && frame < sequences[sequence].size(),
+            "assemble: there is no frame ", frame, " of sequence ", sequence);
+        canvas.height = std::max(canvas.height, sequences[sequence].height());
+        canvas.width = std::max(canvas.width, sequences[sequence].width());
+    }
+    return canvas;
+}
+
 /// Fills `data` with a share of the batch's frames, augmented; its memory is used again where sizes agree.
 ///
 /// Frames of different sizes share a canvas as high and as wide as the batch's largest, whatever the share. The result
@@ -36,14 +65,8 @@ inline void assemble(const SequenceView& sequences, const std::vector<std::strin
                      ThreadPool& threads, BatchData& data) {
     require<OptionError>(batch.geometry.size() == batch.frames.size(), "assemble: ", batch.frames.size(),
                          " frames, but ", batch.geometry.size(), " geometries");
-    Index height = 0, width = 0;
-    for (const auto& [sequence, frame] : batch.frames) {
-        require<OptionError>(
-            sequence >= 0 && sequence < sequences.size() && frame >= 0 && frame < sequences[sequence].size(),
-            "assemble: there is no frame ", frame, " of sequence ", sequence);
-        height = std::max(height, sequences[sequence].height());
-        width = std::max(width, sequences[sequence].width());
-    }
+    const FrameSize canvas = canvas_of(sequences, batch);
+    const Index height = canvas.height, width = canvas.width;
     const auto count = static_cast<Index>(share.frames.size());
     using Size4 = Images::shape_type;
     using Size3 = Masks::shape_type;
@@ -66,11 +89,8 @@ inline void assemble(const SequenceView& sequences, const std::vector<std::strin
             source.masks.push_back(masks == sequence.masks.end() ? nullptr : frame_data(masks->second, frame));
             target.masks.push_back(frame_data(data.masks.find(task)->second, i));
         }
-        const auto stream = [&](const char* purpose, Index item) {
-            return Random(seed, purpose, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(item));
-        };
-        augmentation.augment(source, target, stream("geometry", batch.geometry[at]),
-                             stream("photometry", batch.first_frame + share.frames[place]));
+        const auto streams = streams_of(batch, share.frames[place], seed, epoch);
+        augmentation.augment(source, target, streams.geometry, streams.photometry);
     });
 }
 

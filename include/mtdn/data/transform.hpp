@@ -105,6 +105,12 @@ struct Photometry {
     bool contrast_first = false;
 };
 
+/// All that is drawn of an augmentation by `transform`, `adjust` and `pad`, in this order.
+struct DrawnTransform {
+    Geometry geometry{};
+    Photometry photometry{};
+};
+
 /// @throws ShapeError unless the target holds the source
 inline void check_fits(const FrameSource& source, const FrameTarget& target) {
     require<ShapeError>(source.height > 0 && source.width > 0 && target.height >= source.height &&
@@ -133,22 +139,34 @@ inline void pad(const FrameSource& source, const FrameTarget& target) {
     }
 }
 
+namespace detail {
+
+/// How to walk over a frame as over the flipped and turned one: where it begins, and the steps to the next row and pixel.
+struct FrameWalk {
+    Index origin, down, across;
+
+    FrameWalk(const Geometry& geometry, Index height, Index width)
+        : origin((geometry.vertical_flip ? (height - 1) * width : 0) + (geometry.horizontal_flip ? width - 1 : 0)),
+          down(geometry.vertical_flip ? -width : width), across(geometry.horizontal_flip ? -1 : 1) {
+        int turns = geometry.quarter_turns & 3;
+        if (height != width && turns % 2 == 1) turns = 2;
+        for (int turn = 0; turn < turns; ++turn) {
+            const Index columns = turn % 2 == 0 ? width : height;
+            origin += (columns - 1) * across;
+            const Index old_down = down;
+            down = -across;
+            across = old_down;
+        }
+    }
+};
+
+}  // namespace detail
+
 /// Moves the frame's pixels onto the canvas's upper left corner, bicubic; masks follow, nearest.
 inline void transform(const FrameSource& source, const FrameTarget& target, const Geometry& geometry) {
     check_fits(source, target);
     const Index height = source.height, width = source.width;
-    int turns = geometry.quarter_turns & 3;
-    if (height != width && turns % 2 == 1) turns = 2;
-    // Strides over the source that walk the flipped and turned frame row by row.
-    Index down = geometry.vertical_flip ? -width : width, across = geometry.horizontal_flip ? -1 : 1;
-    Index origin = (geometry.vertical_flip ? (height - 1) * width : 0) + (geometry.horizontal_flip ? width - 1 : 0);
-    for (int turn = 0; turn < turns; ++turn) {
-        const Index columns = turn % 2 == 0 ? width : height;
-        origin += (columns - 1) * across;
-        const Index old_down = down;
-        down = -across;
-        across = old_down;
-    }
+    const auto [origin, down, across] = detail::FrameWalk(geometry, height, width);
     FrameScratch own;
     auto& [rows, columns, line, half] = target.scratch ? *target.scratch : own;
     rows.set(height, geometry.scale, geometry.crop_y, geometry.blur);
@@ -211,11 +229,13 @@ inline void adjust(const FrameSource& source, const FrameTarget& target, const P
     const auto stretch = [&] {
         const auto factor = static_cast<float>(photometry.contrast);
         if (factor == 1) return;
+        // By rows, so that other devices sum in the same order.
         double sum = 0;
-        each([&sum](float x) {
-            sum += static_cast<double>(x);
-            return x;
-        });
+        for (Index y = 0; y < source.height; ++y) {
+            double row = 0;
+            for (Index x = 0; x < source.width; ++x) row += static_cast<double>(target.frame[y * target.width + x]);
+            sum += row;
+        }
         const auto mean = static_cast<float>(sum / static_cast<double>(source.height * source.width));
         each([factor, mean](float x) { return std::clamp(mean + (x - mean) * factor, 0.0F, 1.0F); });
     };

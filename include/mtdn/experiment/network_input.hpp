@@ -29,11 +29,13 @@ Images at_model_size(const Model& model, const Images& frames) {
 ///
 /// @shape (N, H, W, c) in [0, 1] → (indices, H, W, channels) in [−1, 1]; c is 1 or `channels`
 /// @param values memory to use, of any size
+/// @param input  overwritten
 /// @throws ShapeError if c is neither
 template <Backend B>
-Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index> indices, Index channels,
-                        std::vector<typename B::Scalar>& values) {
+void network_input(const Images& frames, std::span<const Index> indices, std::vector<typename B::Scalar>& values,
+                   const Tensor<B>& input) {
     const Shape shape = shape_of(frames);
+    const Index channels = input.shape().channels;
     require<ShapeError>(shape.channels == 1 || shape.channels == channels, "network_input: frames of ", shape.channels,
                         " channels for a network of ", channels);
     using Scalar = typename B::Scalar;
@@ -46,16 +48,16 @@ Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index>
             for (Index c = 0; c < channels; ++c)
                 *to++ = (static_cast<Scalar>(from[shape.channels == 1 ? 0 : c]) - Scalar(0.5)) / Scalar(0.5);
     }
-    Tensor<B> input(backend, {static_cast<Index>(indices.size()), shape.height, shape.width, channels});
     upload(std::span<const Scalar>(values), input);
-    return input;
 }
 
-/// The same in memory of its own.
+/// The same in a tensor of its own.
 template <Backend B>
 Tensor<B> network_input(B& backend, const Images& frames, std::span<const Index> indices, Index channels) {
     std::vector<typename B::Scalar> values;
-    return network_input(backend, frames, indices, channels, values);
+    Tensor<B> input(backend, {static_cast<Index>(indices.size()), extent(frames, 1), extent(frames, 2), channels});
+    network_input(frames, indices, values, input);
+    return input;
 }
 
 }  // namespace mtdn

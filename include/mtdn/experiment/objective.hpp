@@ -25,6 +25,9 @@ requires requires(const Model& model) { model.heads(); }
 struct Objective<Model> {
     using B = typename Model::Backend;
     static constexpr std::size_t classes = 4;
+    /// Whether labels are the categories of a share's pairs, or the masks of its frames if there are no pairs: a device
+    /// may make them then.
+    static constexpr bool labels_are_of_masks = true;
 
     [[gnu::cold]] static AnyBatchSampler sampler(const std::vector<Index>& frame_counts, const TrainOptions& options) {
         const AnyPairPolicy policy = pair_policy(options.pairs);
@@ -64,6 +67,7 @@ struct Objective<SingleFrame<Backbone>> {
     using Model = SingleFrame<Backbone>;
     using B = typename Model::Backend;
     static constexpr std::size_t classes = 2;
+    static constexpr bool labels_are_of_masks = true;
 
     [[gnu::cold]] static AnyBatchSampler sampler(const std::vector<Index>& frame_counts, const TrainOptions& options) {
         require<OptionError>(options.clique == 0, "Trainer: cliques are of pairs; a single-frame model has none");
@@ -72,7 +76,7 @@ struct Objective<SingleFrame<Backbone>> {
     static ClassCounts<classes> counts(const TrainOptions&, const Masks& masks) { return frame_class_counts(masks); }
     static Index groups(const TrainOptions&) { return 1; }
     static Index items(const Batch& batch) { return static_cast<Index>(batch.frames.size()); }
-    static Index items(const BatchData& data) { return extent(data.frames, 0); }
+    static Index items(const Share& share) { return static_cast<Index>(share.frames.size()); }
     static void label(const BatchData&, const Masks& masks, Index i, std::uint8_t* labels) {
         std::copy_n(frame_data(masks, i), extent(masks, 1) * extent(masks, 2), labels);
     }

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,7 +12,7 @@
 
 #include <mtdn/data/resize.hpp>
 #include <mtdn/experiment/gradient_exchange.hpp>
-#include <mtdn/experiment/objective.hpp>
+#include <mtdn/experiment/step_input.hpp>
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/nn/state.hpp>
 #include <mtdn/optim/adamw.hpp>
@@ -54,7 +53,8 @@ public:
           training_(options_.size > 0 ? resized(data, options_.size) : data), validation_(data),
           sequences_(training_.train()), sampler_(Objective<Model>::sampler(sequences_.frame_counts(), options_)),
           schedule_(make_schedule(options_.schedule, options_.epochs, options_.warm_up)),
-          optimizer_(make_optimizer(options_)), tape_(model.backend(), options_.kept, options_.ranks) {
+          optimizer_(make_optimizer(options_)), tape_(model.backend(), options_.kept, options_.ranks),
+          steps_(model.backend()), input_(model, sequences_, options_) {
         require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
         require<OptionError>(options_.epoch_pairs >= 0, "Trainer: epoch_pairs must not be negative, got ", options_.epoch_pairs);
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
@@ -80,7 +80,11 @@ public:
     Trainer(const Trainer&) = delete;
     Trainer& operator=(const Trainer&) = delete;
 
-    const TrainingPosition& position() const { return position_; }
+    /// Where the run stands; losses that are still being worked out are waited for.
+    const TrainingPosition& position() {
+        settle(0);
+        return position_;
+    }
     const TrainOptions& options() const { return options_; }
     Model& model() { return model_; }
     const Model& model() const { return model_; }
@@ -91,6 +95,7 @@ public:
 
     /// Takes up a run: the model's and the optimizer's tensors have been loaded by the caller.
     void set_position(TrainingPosition position, StateDictionary best) {
+        losses_to_come_.clear();
         position_ = std::move(position);
         best_ = std::move(best);
     }
@@ -109,14 +114,13 @@ public:
     }
 
     /// One step, and behind an epoch's last batch the validation. Returns whether the epoch is done.
+    ///
+    /// On a backend that queues its work the loss is read in the step after, so that is where an Error comes from.
     bool step() {
         const auto begin = std::chrono::steady_clock::now();
         sampler_.batch(position_.epoch, position_.batch, batch_);
-        const double loss = learn(batch_);
-        const Index pairs = Objective<Model>::items(batch_);
-        position_.loss_sum += loss * static_cast<double>(pairs);
-        position_.loss_pairs += pairs;
-        pairs_done_ += pairs;
+        learn(batch_);
+        pairs_done_ += Objective<Model>::items(batch_);
         ++position_.batch;
         const bool epoch_done = position_.batch == batches();
         if (epoch_done) finish_epoch(epoch_seconds_ + seconds_since(begin));
@@ -143,6 +147,7 @@ public:
             if (std::isfinite(options_.max_seconds)) options_.ranks.broadcast(std::span(&late, 1));
             if (!goes_on || late > 0) break;
         }
+        settle(0);
     }
 
     /// Gives the model its best weights, if there was a validation.
@@ -234,73 +239,76 @@ private:
         load_state(model_, state, "Trainer");
     }
 
-    ThreadPool& threads() {
-        if constexpr (requires(B& b) { { b.thread_pool() } -> std::same_as<ThreadPool&>; }) {
-            return model_.backend().thread_pool();
-        } else {
-            if (!own_threads_) own_threads_.emplace(1);
-            return *own_threads_;
-        }
-    }
-
-    // Forward, backward, update; returns the loss.
-    double learn(const Batch& batch) {
-        B& backend = model_.backend();
+    // Forward, backward, update.
+    void learn(const Batch& batch) {
         share_of(batch, options_.ranks.rank(), options_.ranks.size(), share_);
         tape_.set_counts(share_.counts);
-        assemble(sequences_, model_.tasks(), batch, share_, options_.augmentation, options_.seed, position_.epoch,
-                 threads(), data_);
-        const Shape shape = shape_of(data_.frames);
-        all_.resize(static_cast<std::size_t>(shape.frames));
-        std::iota(all_.begin(), all_.end(), Index{0});
-
         std::optional<FrozenBackbone> frozen_backbone;
         const bool freezes = position_.epoch < options_.frozen_epochs;
         if (freezes) frozen_backbone.emplace(parameters_);
         if (options_.frozen_epochs > 0 && position_.epoch == options_.frozen_epochs && position_.batch == 0)
             begin_optimizer_anew();
+        Step<B>& step = input_.prepare(batch, share_, position_.epoch, freezes, steps_);
+        steps_.run(step, [&] { differentiate(step); });
+        optimizer_.step(model_.parameters().values, model_.parameters().gradients,
+                        freezes ? groups_without_backbone_ : groups_, current_rate());
+        for (const auto& [path, parameter] : parameters_) ++parameter->version;
+        if constexpr (LateNumber<B>::late) {
+            expect(step.loss);
+            settle(1);
+        }
+    }
+
+    // A step up to the gradients, and the running statistics: what is equal for all steps of a kind.
+    void differentiate(Step<B>& step) {
+        B& backend = model_.backend();
         tape_.clear();
+        input_.place(step);
         backend.fill(model_.parameters().gradients, 0);
         const bool frozen = options_.batch_norm == BatchNormPolicy::frozen;
         Pass<B> pass(tape_, frozen ? Statistics::running : Statistics::batch);
         pass.set_groups(Objective<Model>::groups(options_));
-        const Index channels = input_channels(model_.backbone(), shape.channels);
-        const auto frames = network_input<B>(backend, data_.frames, all_, channels, input_);
-        const auto logits = Objective<Model>::logits(model_, pass.input(frames), data_, pass);
+        const auto logits = Objective<Model>::logits(model_, pass.input(step.input), input_.data(), pass);
         Variable<B> loss;
         for (std::size_t task = 0; task < logits.size(); ++task) {
-            const auto term = scale(losses_[task](logits[task], labels(task, shape)), loss_weights_[task]);
+            const auto term = scale(losses_[task](logits[task], step.labels[task]), loss_weights_[task]);
             loss = task == 0 ? term : add(loss, term);
         }
-        const double value = number_in(value_of(loss));
-        require<Error>(std::isfinite(value), "Trainer: the loss became ", value, " in epoch ", position_.epoch,
-                       ", batch ", position_.batch, "; lower the rate, or clip the gradient");
+        step.loss = value_of(loss);
+        if constexpr (!LateNumber<B>::late) {
+            expect(step.loss);
+            settle(0);
+        }
         if (exchange_) exchange_->begin();
         tape_.backward(loss);
         if (exchange_) exchange_->finish(tape_);
-        if (options_.clip > 0) clip_gradients(model_.parameters().gradients, options_.clip);
-        optimizer_.step(model_.parameters().values, model_.parameters().gradients,
-                        freezes ? groups_without_backbone_ : groups_, current_rate());
-        for (const auto& [path, parameter] : parameters_) ++parameter->version;
+        if (options_.clip > 0) limit_gradients(model_.parameters().gradients, options_.clip);
+        step.counted.clear();
+        for (const auto& staged : pass.staged()) step.counted.emplace_back(staged.batches, staged.mean.shape().frames);
         pass.commit();
-        return value;
     }
 
-    // The batch's labels of one task, from the masks of its frames.
-    Tensor<B, std::uint8_t> labels(std::size_t task, const Shape& frames) {
-        const Masks& masks = data_.masks.at(model_.tasks()[task]);
-        const Index pixels = frames.height * frames.width, count = Objective<Model>::items(data_);
-        labels_.resize(static_cast<std::size_t>(count * pixels));
-        threads().run(count,
-                      [&](Index i) { Objective<Model>::label(data_, masks, i, labels_.data() + i * pixels); });
-        if (!share_.counts) std::fill(labels_.begin(), labels_.end(), ignore_label);
-        Tensor<B, std::uint8_t> tensor(model_.backend(), {count, frames.height, frames.width, 1});
-        upload(std::span<const std::uint8_t>(labels_), tensor);
-        return tensor;
+    // Notes the present step's loss, to be read by `settle`.
+    void expect(const Tensor<B>& loss) {
+        losses_to_come_.push_back({LateNumber<B>(loss), position_.epoch, position_.batch, Objective<Model>::items(batch_)});
+    }
+
+    // Reads the losses that were noted, but for the last few.
+    void settle(std::size_t but) {
+        while (losses_to_come_.size() > but) {
+            const ExpectedLoss next = losses_to_come_.front();
+            losses_to_come_.erase(losses_to_come_.begin());
+            const double loss = next.number.read();
+            require<Error>(std::isfinite(loss), "Trainer: the loss became ", loss, " in epoch ", next.epoch, ", batch ",
+                           next.batch, "; lower the rate, or clip the gradient");
+            position_.loss_sum += loss * static_cast<double>(next.pairs);
+            position_.loss_pairs += next.pairs;
+        }
     }
 
     void finish_epoch(double seconds) {
         const auto begin = std::chrono::steady_clock::now();
+        settle(0);
         EpochRecord record{position_.epoch, current_rate(),
                            position_.loss_sum / static_cast<double>(position_.loss_pairs),
                            std::numeric_limits<double>::quiet_NaN(), {}, 0};
@@ -326,8 +334,9 @@ private:
         const Index left = (options_.epochs - position_.epoch) * batches() - position_.batch;
         const double nan = std::numeric_limits<double>::quiet_NaN();
         const double each = seconds / std::max(1.0, static_cast<double>(pairs_done_));
+        // Of a step whose loss is still being worked out nothing is known.
         const double loss = epoch_done ? position_.curve.back().loss
-                                       : position_.loss_sum / static_cast<double>(std::max<Index>(1, position_.loss_pairs));
+                                       : position_.loss_sum / static_cast<double>(position_.loss_pairs);
         const double remaining = std::min(each * static_cast<double>(left * options_.batch),
                                           std::max(0.0, options_.max_seconds - seconds));
         options_.progress({epoch, options_.epochs, epoch_done ? batches() : position_.batch, batches(),
@@ -348,19 +357,21 @@ private:
     AnySchedule schedule_;
     AnyOptimizer<B> optimizer_;
     Tape<B> tape_;
+    StepKinds<B> steps_;
+    StepInput<Model> input_;
     std::optional<GradientExchange<B>> exchange_;  // with other ranks, if there are any
     std::vector<detail::NamedParameter<B>> parameters_;
     std::vector<ParameterGroup> groups_, groups_without_backbone_;
     std::vector<AnyLoss<B>> losses_;
     std::vector<double> loss_weights_;
-    std::optional<ThreadPool> own_threads_;
+    struct ExpectedLoss {
+        LateNumber<B> number;
+        Index epoch, batch, pairs;
+    };
+    std::vector<ExpectedLoss> losses_to_come_;
     // Memory that steps use again.
     Batch batch_;
     Share share_;
-    BatchData data_;
-    std::vector<Index> all_;
-    std::vector<typename B::Scalar> input_;
-    std::vector<std::uint8_t> labels_;
     TrainingPosition position_;
     StateDictionary best_;
     Index pairs_done_ = 0;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <mtdn/backend/cuda/channel_sums.hpp>
+#include <mtdn/backend/cuda/label_checks.hpp>
 
 namespace mtdn {
 
@@ -86,35 +87,32 @@ struct Labels {
     }
 };
 
-/// The first pixel whose label is neither a class nor 255.
+/// Lowers a word to the first pixel whose label is neither a class nor 255, as `LabelChecks` reads it.
 struct FirstWrongLabel {
     static constexpr int threads = 256;
     Labels labels;
-    Index count;
+    Index count, check;
     Index* wrong;
 
     template <class Block>
     MTDN_DEVICE void operator()(Block& block) const {
         const Index p = block.number() * threads + block.thread();
-        if (p < count && labels(p) < 0 && labels.labels.at(p, 0) != ignored_label) block.lower(wrong, p);
+        if (p >= count || labels(p) >= 0) return;
+        const Index label = labels.labels.at(p, 0);
+        if (label != ignored_label)
+            block.lower(wrong, ((check << LabelChecks::pixel_bits) + p) * (1 << LabelChecks::label_bits) + label);
     }
 };
 
-/// @throws DataError if a label is neither a class nor 255
+/// Has labels looked at; a wrong one is a DataError when the host meets the device next.
 template <class D>
 void check_labels(Queue<D>& queue, const char* operation, View<CudaFor<D>, const std::uint8_t> labels, Index classes) {
     const Index count = labels.shape.pixels();
-    const Scratch<Index> wrong(queue, 1);
-    Index first = count;
-    queue.copy_in(&first, wrong.data(), Rows(sizeof(first)));
     launch(queue, ceil_div(count, FirstWrongLabel::threads),
-           FirstWrongLabel{{labels, static_cast<int>(classes)}, count, wrong.data()});
-    queue.copy_out(wrong.data(), &first, Rows(sizeof(first)));
-    if (first == count) return;
-    std::uint8_t label = 0;
-    queue.copy_out(labels.pixel(first), &label, Rows(sizeof(label)));
-    fail<DataError>(operation, ": label ", int{label}, " in pixel ", first, " of ", labels.shape,
-                    ", expected less than ", classes, " or ", int{ignored_label});
+           FirstWrongLabel{{labels, static_cast<int>(classes)},
+                           count,
+                           queue.label_checks().number(operation, labels.shape, classes),
+                           queue.wrong_label()});
 }
 
 /// Focal loss of a pixel without its class weight, −(1 − q)^γ log q, q the probability p of its label.

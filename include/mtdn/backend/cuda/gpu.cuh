@@ -2,63 +2,29 @@
 
 #include <cuda_runtime.h>
 
+#include <array>
+#include <cstddef>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include <mtdn/backend/cuda/gpu_memory.cuh>
 #include <mtdn/backend/cuda/operations.hpp>
+#include <mtdn/backend/cuda/queue_state.hpp>
 
 namespace mtdn::detail::cuda {
-
-/// Throws what a call of the CUDA runtime came to, unless it is success.
-///
-/// The runtime would report the error again at the next call; it is cleared, where it can be.
-inline void check(cudaError_t status, const char* call) {
-    if (status == cudaSuccess) return;
-    cudaGetLastError();
-    const bool lost = cudaFree(nullptr) != cudaSuccess;
-    cudaGetLastError();
-    fail<BackendError>("CUDA: ", call, " failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")",
-                       lost ? "; the GPU is lost to this process, start it again" : "");
-}
 
 /// A version that CUDA counts as 1000 · major + 10 · minor.
 inline std::string version_text(int version) { return concatenate(version / 1000, '.', version % 1000 / 10); }
 
-/// Memory of one GPU. Its blocks may be given back while the stream still uses them, for the same stream does what comes
-/// next; chunks are returned to the driver, which waits.
-class GpuMemoryPool final : public MemoryPool {
-public:
-    /// Memory here is taken whether it is touched or not: chunks grow by an eighth.
-    explicit GpuMemoryPool(int device) : MemoryPool(8), device_(device) {}
-    ~GpuMemoryPool() override { trim(); }
-
-private:
-    void* allocate(std::size_t bytes) override {
-        check(cudaSetDevice(device_), "cudaSetDevice");
-        void* data = nullptr;
-        const cudaError_t status = cudaMalloc(&data, bytes);
-        if (status == cudaErrorMemoryAllocation) {
-            cudaGetLastError();
-            std::size_t free = 0, total = 0;
-            check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-            fail<BackendError>("out of GPU memory: ", bytes >> 20, " MiB wanted, ", free >> 20, " of ", total >> 20,
-                               " MiB free, ", in_use() >> 20,
-                               " MiB in use here; lower the batch, the size or the width");
-        }
-        check(status, "cudaMalloc");
-        return data;
-    }
-    void deallocate(void* data) noexcept override { cudaFree(data); }
-
-    int device_;
-};
-
 /// A GPU with the stream that all operations of one backend are queued in.
 template <>
-class Queue<Gpu> {
+class Queue<Gpu> : public QueueState {
 public:
     explicit Queue(const CudaOptions& options)
-        : device_(options.device), precision_(options.simple ? Precision::single : options.precision) {
+        : QueueState(std::make_shared<GpuMemoryPool>(options.device), options.graphs), device_(options.device),
+          precision_(options.simple ? Precision::single : options.precision) {
         int driver = 0, runtime = 0, count = 0;
         cudaDriverGetVersion(&driver);
         cudaRuntimeGetVersion(&runtime);
@@ -80,24 +46,27 @@ public:
                               "; 7.5 or more is needed");
         require_code();
         check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-        memory_ = std::make_shared<GpuMemoryPool>(device_);
+        wrong_label_ = BlockHandle(memory().obtain(sizeof(Index)));
+        *found_.reserve() = LabelChecks::none;
+        forget_wrong_label();
     }
-    Queue(const Queue&) = delete;
-    Queue& operator=(const Queue&) = delete;
     ~Queue() {
         cudaSetDevice(device_);
         cudaStreamSynchronize(stream_);
         cudaStreamDestroy(stream_);
     }
 
-    MemoryPool& memory() { return *memory_; }
     Precision precision() const { return precision_; }
     cudaStream_t stream() const { return stream_; }
     /// Makes the device the calling thread's own.
     void select() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
     void wait() {
+        meet();
         select();
+        check(cudaMemcpyAsync(found_.reserve(), wrong_label(), sizeof(Index), cudaMemcpyDeviceToHost, stream_),
+              "cudaMemcpyAsync");
         check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+        require_right_labels(*found_);
     }
     std::string describe() const {
         return concatenate(properties_.name, ", compute capability ", properties_.major, '.', properties_.minor, ", ",
@@ -106,8 +75,18 @@ public:
     }
 
     void copy_in(const void* from, void* to, const Rows& rows) {
+        meet();
         select();
-        // Pageable memory is read before the call returns.
+        // Pageable memory is read before the call returns, which for more than a little waits for what is queued: so
+        // what is not large goes through memory that the GPU reads by itself.
+        if (rows.count == 1 && rows.bytes <= most_staged) {
+            auto& staged = staged_[staged_next_++ % staged_.size()];
+            staged.wait();
+            std::memcpy(staged.reserve(rows.bytes), from, rows.bytes);
+            check(cudaMemcpyAsync(to, &*staged, rows.bytes, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+            staged.mark(stream_);
+            return;
+        }
         if (rows.count == 1)
             check(cudaMemcpyAsync(to, from, rows.bytes, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
         else
@@ -126,7 +105,85 @@ public:
         wait();
     }
 
+    Index* wrong_label() const { return static_cast<Index*>(wrong_label_.data()); }
+    Index read_later(const float* x) {
+        select();
+        const Index request = next_request();
+        auto& place = late_[static_cast<std::size_t>(place_of(request))];
+        place.wait();
+        Late* late = place.reserve();
+        check(cudaMemcpyAsync(&late->number, x, sizeof(float), cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+        check(cudaMemcpyAsync(&late->wrong_label, wrong_label(), sizeof(Index), cudaMemcpyDeviceToHost, stream_),
+              "cudaMemcpyAsync");
+        place.mark(stream_);
+        return request;
+    }
+    double late_number(Index request) {
+        select();
+        auto& place = late_[static_cast<std::size_t>(place_of(request))];
+        place.wait();
+        require_right_labels((*place).wrong_label);
+        return static_cast<double>((*place).number);
+    }
+
+    void begin_recording() {
+        select();
+        begin_arena();
+        const cudaError_t status = cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal);
+        if (status != cudaSuccess) end_arena();
+        check(status, "cudaStreamBeginCapture");
+    }
+    void abandon_recording() {
+        cudaGraph_t graph = nullptr;
+        cudaStreamEndCapture(stream_, &graph);
+        if (graph) cudaGraphDestroy(graph);
+        cudaGetLastError();
+        end_arena();
+    }
+    std::shared_ptr<const void> end_recording() {
+        auto recorded = std::make_shared<Recorded>(device_, end_arena());
+        cudaGraph_t graph = nullptr;
+        check(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
+        const cudaError_t status = cudaGraphInstantiate(&recorded->graph, graph, 0);
+        cudaGraphDestroy(graph);
+        check(status, "cudaGraphInstantiate");
+        return recorded;
+    }
+    void replay(const std::shared_ptr<const void>& recording) {
+        select();
+        check(cudaGraphLaunch(static_cast<const Recorded*>(recording.get())->graph, stream_), "cudaGraphLaunch");
+    }
+
 private:
+    static constexpr std::size_t most_staged = 4 << 20;
+
+    struct Late {
+        float number;
+        Index wrong_label;
+    };
+    // A graph goes before the memory that its kernels use; the driver waits for one that still runs.
+    struct Recorded {
+        Recorded(int of_device, std::shared_ptr<ArenaPool> its_arena) : device(of_device), arena(std::move(its_arena)) {}
+        Recorded(const Recorded&) = delete;
+        Recorded& operator=(const Recorded&) = delete;
+        ~Recorded() {
+            cudaSetDevice(device);
+            if (graph) cudaGraphExecDestroy(graph);
+        }
+        int device;
+        std::shared_ptr<ArenaPool> arena;
+        cudaGraphExec_t graph = nullptr;
+    };
+
+    void forget_wrong_label() {
+        check(cudaMemsetAsync(wrong_label(), 0x7f, sizeof(Index), stream_), "cudaMemsetAsync");
+    }
+    void require_right_labels(Index word) {
+        if (word == LabelChecks::none) return;
+        forget_wrong_label();
+        label_checks().refuse(word);
+    }
+
     // Below, where a kernel can be named.
     void require_code() const;
     static std::string architectures();
@@ -135,7 +192,11 @@ private:
     Precision precision_;
     cudaDeviceProp properties_{};
     cudaStream_t stream_ = nullptr;
-    std::shared_ptr<GpuMemoryPool> memory_;
+    BlockHandle wrong_label_;
+    PinnedPlace<Index> found_;
+    std::array<PinnedPlace<Late>, late_numbers> late_;
+    std::array<PinnedPlace<std::byte>, 2> staged_;
+    std::size_t staged_next_ = 0;
 };
 
 inline namespace MTDN_KERNELS {

@@ -5,6 +5,7 @@
 #include <mtdn/backend/cuda/classification.hpp>
 #include <mtdn/backend/cuda/convolution.hpp>
 #include <mtdn/backend/cuda/elements.hpp>
+#include <mtdn/backend/cuda/frame_moves.hpp>
 #include <mtdn/backend/cuda/normalisation.hpp>
 #include <mtdn/backend/cuda/optimiser.hpp>
 #include <mtdn/backend/cuda/pooling.hpp>
@@ -50,6 +51,39 @@ void CudaFor<D>::download(In x, std::span<float> values) {
 template <class D>
 void CudaFor<D>::download(InLabels x, std::span<std::uint8_t> values) {
     queue_->copy_out(x.data, values.data(), detail::cuda::Rows(x));
+}
+
+template <class D>
+Index CudaFor<D>::read_later(In x) {
+    return queue_->read_later(x.data);
+}
+template <class D>
+double CudaFor<D>::late_number(Index request) {
+    return queue_->late_number(request);
+}
+template <class D>
+bool CudaFor<D>::records() const {
+    return queue_->records();
+}
+template <class D>
+Index CudaFor<D>::meetings() const {
+    return queue_->meetings();
+}
+template <class D>
+auto CudaFor<D>::record(const std::function<void()>& work) -> Recording {
+    queue_->begin_recording();
+    try {
+        work();
+    } catch (...) {
+        queue_->abandon_recording();
+        throw;
+    }
+    return queue_->end_recording();
+}
+template <class D>
+void CudaFor<D>::replay(const Recording& recording) {
+    require<BackendError>(recording != nullptr, "replay: nothing was recorded");
+    queue_->replay(recording);
 }
 
 }  // namespace mtdn

@@ -52,6 +52,24 @@ struct Square {
     }
 };
 
+/// What a vector is multiplied by so that its norm is at most `limit`, from its squares' sums by column.
+struct NormFactor {
+    const double* columns;
+    double limit;
+    float* factor;
+    MTDN_DEVICE void operator()(Index) const {
+        double sum = 0;
+        for (Index c = 0; c < Square::width; ++c) sum += columns[c];
+        const double norm = std::sqrt(sum);
+        *factor = norm > limit ? static_cast<float>(limit / norm) : 1.0F;
+    }
+};
+struct ScaleBy {
+    const float* factor;
+    float* x;
+    MTDN_DEVICE void operator()(Index i) const { x[i] = *factor * x[i]; }
+};
+
 }  // namespace MTDN_KERNELS
 }  // namespace detail::cuda
 
@@ -85,6 +103,16 @@ double CudaFor<D>::sum_of_squares(In x) {
     queue_->copy_out(sums.data(), columns, Rows(sizeof(columns)));
     for (const double column : columns) sum += column;
     return sum;
+}
+
+template <class D>
+void CudaFor<D>::limit_norm(Out x, double limit) {
+    using namespace detail::cuda;
+    const Index size = x.shape.size(), rows = ceil_div(size, Square::width);
+    const auto sums = channel_sums(*queue_, 1, rows, Square::width, Square{x.data, size});
+    const Scratch<float> factor(*queue_, 1);
+    for_each(*queue_, 1, NormFactor{sums.data(), limit, factor.data()});
+    for_each(*queue_, size, ScaleBy{factor.data(), x.data});
 }
 
 }  // namespace mtdn

@@ -4,12 +4,17 @@
 
 #include <cstddef>
 #include <cstring>
+#include <functional>
+#include <map>
 #include <memory>
 #include <numeric>
+#include <string>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include <mtdn/backend/cuda/operations.hpp>
+#include <mtdn/backend/cuda/queue_state.hpp>
 #include <mtdn/backend/cuda/testing/warp.hpp>
 
 namespace mtdn {
@@ -21,13 +26,16 @@ struct EmulatorOptions {
     int order = 0;  ///< in which a block's threads and a kernel's blocks take turns; results must not depend on it
     Precision precision = Precision::single;
     bool simple = false;
+    bool graphs = true;
+    std::map<std::string, Index>* blocks = nullptr;  ///< counts the blocks of every kernel that runs, by its type's name
 };
 
 /// The host, running kernels thread by thread: slow, and exact about who waits for whom.
 ///
 /// It refuses a barrier that only some threads of a block reach and shared memory outside of an array, and fills shared
 /// memory with NaN before each block. A missing barrier shows as results that differ between orders. Between operations
-/// its memory may not be touched: host code that takes it for its own ends by a segmentation fault.
+/// its memory may not be touched: host code that takes it for its own ends by a segmentation fault. A recording is the
+/// kernels with their arguments; before it plays, its memory is filled with NaN.
 struct Emulator {
     using Options = EmulatorOptions;
 };
@@ -62,7 +70,7 @@ private:
 };
 
 template <>
-class Queue<testing::Emulator> {
+class Queue<testing::Emulator> : public QueueState {
 public:
     /// Opens the memory for as long as it lives.
     class Running {
@@ -77,24 +85,70 @@ public:
     };
 
     explicit Queue(const testing::EmulatorOptions& options)
-        : order_(options.order), precision_(options.simple ? Precision::single : options.precision) {}
+        : Queue(options, std::make_shared<EmulatedMemory>()) {}
 
-    MemoryPool& memory() { return *memory_; }
     std::string describe() const { return "CUDA kernels emulated on the host"; }
     Precision precision() const { return precision_; }
-    void wait() {}
+    void wait() {
+        meet();
+        const Running running(*this);
+        require_right_labels(*wrong_label());
+    }
 
     void copy_in(const void* from, void* to, const Rows& rows) {
+        meet();
         const Running running(*this);
         for (std::size_t i = 0; i < rows.count; ++i)
             std::memcpy(static_cast<char*>(to) + i * rows.step, static_cast<const char*>(from) + i * rows.bytes,
                         rows.bytes);
     }
     void copy_out(const void* from, void* to, const Rows& rows) {
+        wait();
         const Running running(*this);
         for (std::size_t i = 0; i < rows.count; ++i)
             std::memcpy(static_cast<char*>(to) + i * rows.bytes, static_cast<const char*>(from) + i * rows.step,
                         rows.bytes);
+    }
+
+    Index* wrong_label() const { return static_cast<Index*>(wrong_label_.data()); }
+    Index read_later(const float* x) {
+        const Running running(*this);
+        const Index request = next_request();
+        late_[place_of(request)] = {*x, *wrong_label()};
+        return request;
+    }
+    double late_number(Index request) {
+        const Running running(*this);
+        const Late& late = late_[place_of(request)];
+        require_right_labels(late.wrong_label);
+        return static_cast<double>(late.number);
+    }
+
+    using Kernel = std::function<void(Queue&)>;
+    /// Takes a kernel's launch, if they are recorded.
+    template <class Launch>
+    bool takes(const Launch& launch) {
+        if (recording()) kernels_.push_back(launch);
+        return recording();
+    }
+    void begin_recording() { begin_arena(); }
+    void abandon_recording() {
+        kernels_.clear();
+        end_arena();
+    }
+    std::shared_ptr<const void> end_recording() {
+        return std::make_shared<Recorded>(Recorded{end_arena(), std::exchange(kernels_, {})});
+    }
+    void replay(const std::shared_ptr<const void>& recording) {
+        const auto& recorded = *static_cast<const Recorded*>(recording.get());
+        {
+            const Running running(*this);
+            recorded.arena->each_chunk([](void* data, std::size_t bytes) { std::memset(data, 0xff, bytes); });
+        }
+        for (const Kernel& kernel : recorded.kernels) kernel(*this);
+    }
+    void count(const char* kernel, Index blocks) {
+        if (blocks_) (*blocks_)[kernel] += blocks;
     }
 
     Fibers& fibers() { return fibers_; }
@@ -108,9 +162,36 @@ public:
     }
 
 private:
+    struct Late {
+        float number = 0;
+        Index wrong_label = LabelChecks::none;
+    };
+    struct Recorded {
+        std::shared_ptr<ArenaPool> arena;
+        std::vector<Kernel> kernels;
+    };
+
+    Queue(const testing::EmulatorOptions& options, const std::shared_ptr<EmulatedMemory>& memory)
+        : QueueState(memory, options.graphs), order_(options.order),
+          precision_(options.simple ? Precision::single : options.precision), blocks_(options.blocks), memory_(memory),
+          wrong_label_(memory->obtain(sizeof(Index))) {
+        const Running running(*this);
+        *wrong_label() = LabelChecks::none;
+    }
+    // While the memory is open.
+    void require_right_labels(Index word) {
+        if (word == LabelChecks::none) return;
+        *wrong_label() = LabelChecks::none;
+        label_checks().refuse(word);
+    }
+
     int order_;
     Precision precision_;
-    std::shared_ptr<EmulatedMemory> memory_ = std::make_shared<EmulatedMemory>();
+    std::map<std::string, Index>* blocks_;
+    std::shared_ptr<EmulatedMemory> memory_;
+    BlockHandle wrong_label_;
+    Late late_[late_numbers];
+    std::vector<Kernel> kernels_;  // of a recording that is being made
     Fibers fibers_;
 };
 
@@ -203,6 +284,8 @@ private:
 
 template <class Body>
 void launch(Queue<testing::Emulator>& queue, Index blocks, const Body& body) {
+    if (queue.takes([=](Queue<testing::Emulator>& again) { launch(again, blocks, body); })) return;
+    queue.count(typeid(Body).name(), blocks);
     using Shared = typename SharedOf<Body>::Type;
     std::vector<int> order;
     for (int i = 0; i < Body::threads; ++i) order.push_back(static_cast<int>(queue.turn(i, Body::threads)));
