@@ -23,7 +23,7 @@ void add_device(CLI::App& command, Common& common) {
 
 void add_precision(CLI::App& command, Common& common) {
     command.add_option("--precision", common.machine.precision, precision_help)
-        ->check(CLI::IsMember({"single", "bf16", "tf32"}))
+        ->check(CLI::IsMember({"single", "bf16", "tf32", "tf32x3"}))
         ->capture_default_str();
 }
 

@@ -85,7 +85,7 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "no-augmentation", c.no_augmentation, "true: frames as they are");
     c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
     c.keep(command, "precision", common.machine.precision, precision_help)
-        ->check(CLI::IsMember({"single", "bf16", "tf32"}));
+        ->check(CLI::IsMember({"single", "bf16", "tf32", "tf32x3"}));
     c.keep(command, "tensorboard", c.run.tensorboard, "true: writes its curves to tensorboard/ as TensorBoard reads them, too");
     c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
 }

@@ -51,12 +51,12 @@ TEST_CASE("a training goes as it goes on the reference") {
     CHECK(ours.validation == Approx(expected.validation).epsilon(1e-2));
 }
 
-// A convolution in bfloat16 is off by 2e-3 of its size: so is the loss at most, and no more after a step.
+// A convolution in bfloat16 is off by 2e-3 of its size: the loss by no more than twice that, before and after a step.
 TEST_CASE("a training by tensor cores loses what their rounding does") {
     const Outcome& expected = on_the_reference();
     const auto ours = train_on<CudaFor<testing::Emulator>>(testing::EmulatorOptions{.precision = Precision::bfloat16});
     for (std::size_t i = 0; i < expected.losses.size(); ++i) {
-        CHECK(ours.losses[i] == Approx(expected.losses[i]).epsilon(2e-3));
+        CHECK(ours.losses[i] == Approx(expected.losses[i]).epsilon(4e-3));
         CHECK(ours.losses[i] != expected.losses[i]);
     }
 }
@@ -71,8 +71,10 @@ TEST_CASE("a network's logits and losses are the reference's, and twice the same
     Reference<float> reference;
     const auto expected = testing::course_of(reference, small, 2);
     const auto single = on({}), bf16 = on({.precision = Precision::bfloat16});
+    const auto nearly = on({.precision = Precision::tf32x3});
     const std::vector<std::string> none;
     CHECK(testing::check_course(single, expected, {1e-5, 1e-5, 1e-3}) == none);
+    CHECK(testing::check_course(nearly, expected, {1e-5, 1e-5, 1e-3}) == none);
     CHECK(testing::check_equal_bits(single, on({.order = 3})) == none);
     auto played = small;
     played.graph = true;

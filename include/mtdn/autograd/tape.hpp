@@ -51,7 +51,8 @@ public:
     /// @throws OptionError for TF32
     explicit Tape(B& backend, Precision kept = Precision::single, AnyCommunicator ranks = {})
         : backend_(&backend), precision_(kept), ranks_(std::move(ranks)), shared_(ranks_.size() > 1) {
-        require<OptionError>(kept != Precision::tf32, "Tape: values are kept in single precision or bfloat16, not in TF32");
+        require<OptionError>(kept == Precision::single || kept == Precision::bfloat16,
+                             "Tape: values are kept in single precision or bfloat16, not in TF32");
     }
     Tape(const Tape&) = delete;
     Tape& operator=(const Tape&) = delete;

@@ -39,6 +39,7 @@ enum class Precision : std::uint8_t {
     single,    ///< 24 significant bits
     bfloat16,  ///< 8 significant bits, rounded to the nearest
     tf32,      ///< 11 significant bits, rounded to the nearest: what an NVIDIA GPU multiplies of single precision
+    tf32x3,    ///< nearly single: each factor the sum of two in TF32, multiplied by three products of those
 };
 
 /// Function applied to every element after a normalisation or on its own.

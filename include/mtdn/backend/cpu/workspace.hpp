@@ -46,7 +46,8 @@ struct Workspace {
     Workspace(int count, ConvolutionAlgorithm algorithm, Precision products)
         : threads(count), convolution(products == Precision::single ? algorithm : ConvolutionAlgorithm::direct),
           precision(products) {
-        require<OptionError>(products != Precision::tf32, "Cpu: TF32 is for GPUs; single precision or bfloat16");
+        require<OptionError>(products == Precision::single || products == Precision::bfloat16,
+                             "Cpu: TF32 is for GPUs; single precision or bfloat16");
         require<OptionError>(convolution == algorithm || algorithm == ConvolutionAlgorithm::automatic,
                              "Cpu: convolutions in bfloat16 are direct, not by Winograd's transform");
         for (int i = 0; i < threads.size(); ++i) thread_memory.push_back(std::make_shared<HostMemoryPool>());

@@ -137,21 +137,42 @@ void add_weight_gradient(Queue<D>& queue, Index rows, Index columns, Index pixel
     for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, dw.shape.channels, dw});
 }
 
-/// The same for a convolution whose window is `tiled`, of operands that can be read by fours.
+/// The same by tensor cores, of operands that can be read by fours; dy being (frames, height, width, columns) of a grid
+/// of such a step.
 template <class D>
-void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, View<CudaFor<D>, const float> dy,
+void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, const Operand<CudaFor<D>>& dy, int step,
                                const Window& window, View<CudaFor<D>, float> dw) {
-    const Index rows = dw.shape.pixels(), columns = dw.shape.channels;
-    const GradientPlan plan(dy.shape, dw.shape.width);
+    const Index in = x.shape().channels, columns = dy.shape().channels, rows = window.kernel * window.kernel * in;
+    const GradientPlan plan(dy.shape(), in);
     const Scratch<float> slabs(queue, plan.pieces * rows * columns);
-    const Parts left(x), right{Operand<CudaFor<D>>(dy)};
-    if (queue.precision() == Precision::bfloat16)
-        tiled_weight_gradient<Bf16Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
-    else tiled_weight_gradient<Tf32Cores>(queue, plan, left, x.shape(), right, dy.shape, window, slabs.data());
-    for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, columns, dw});
+    by_cores(queue, [&](auto cores) {
+        tiled_weight_gradient<decltype(cores)>(queue, plan, Parts(x), x.shape(), Parts(dy), dy.shape(), step, window,
+                                               slabs.data());
+    });
+    for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, dw.shape.channels, dw});
+}
+
+template <class D>
+TiledJob<D> job_of(const Operand<CudaFor<D>>& x, View<CudaFor<D>, const float> w, const Window& window,
+                   const StoreActivated& store, View<CudaFor<D>, float> y) {
+    const auto taps = static_cast<int>(window.kernel * window.kernel);
+    return {Parts(x), x.shape(), {w, taps, w.shape.width, w.shape.channels, TapWeights::Kind::forward}, window.padding,
+            y.shape, store};
 }
 
 inline constexpr Window transposed_window{.kernel = 2, .stride = 2, .padding = 0};
+
+/// The pixels of y that the four taps of a transposed convolution's window stand for, side by side: of a grid of step 2.
+///
+/// @shape y (N, 2H, 2W, C), read → (N, H, W, 4C)
+template <class D>
+Operand<CudaFor<D>> taps_of(View<CudaFor<D>, const float> y) {
+    const Shape part{y.shape.frames, y.shape.height / 2, y.shape.width / 2, y.shape.channels};
+    OperandPart<CudaFor<D>> parts[4];
+    for (Index tap = 0; tap < 4; ++tap)
+        parts[tap].x = {y.data + (tap / 2 * y.shape.width + tap % 2) * y.stride, part, y.stride};
+    return Operand<CudaFor<D>>(parts);
+}
 
 }  // namespace MTDN_KERNELS
 }  // namespace detail::cuda
@@ -168,9 +189,7 @@ void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, co
         return;
     if (tiled(queue_->precision(), window)) {
         if (!by_fours(x)) return convolve(whole(x), w, scale, bias, window, activation, y);
-        const auto taps = static_cast<int>(window.kernel * window.kernel);
-        return convolve_tiled(*queue_, Parts(x), x.shape(), {w, taps, w.shape.width, w.shape.channels, false},
-                              window.padding, y.shape, store);
+        return convolve_tiled(*queue_, job_of(x, w, window, store, y));
     }
     const ProductPlan plan = product_plan(y.shape.pixels(), y.shape.channels, w.shape.pixels(), false);
     multiply_matrices(*queue_, plan, patches_of(Parts(x), x.shape(), y.shape, window), Plain{w.data, w.stride},
@@ -180,8 +199,17 @@ void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, co
 template <class D>
 void CudaFor<D>::convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean,
                                           Out variance) {
-    convolve(x, w, In{}, In{}, window, Activation::identity, y);
-    batch_statistics(y, mean, variance);
+    using namespace detail::cuda;
+    const bool library = by_library(*queue_, [](auto) {});
+    if (library || !tiled(queue_->precision(), window)) {
+        convolve(x, w, In{}, In{}, window, Activation::identity, y);
+        return batch_statistics(y, mean, variance);
+    }
+    if (!by_fours(x)) return convolve_with_statistics(whole(x), w, window, y, mean, variance);
+    auto job = job_of(x, w, window, StoreActivated{y, nullptr, nullptr, Activation::identity}, y);
+    job.mean = mean;
+    job.variance = variance;
+    convolve_tiled(*queue_, job);
 }
 
 template <class D>
@@ -198,8 +226,9 @@ void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
         // The convolution of the slopes with the taps in reverse.
         const Operand<CudaFor> slopes(dy);
         if (!by_fours(slopes)) return convolve_backward_data(whole(slopes), w, window, dx);
-        return convolve_tiled(*queue_, Parts(slopes), dy.shape, {w, static_cast<int>(taps), out, in, true},
-                              window.kernel - 1 - window.padding, dx.shape, store);
+        const TapWeights reversed{w, static_cast<int>(taps), out, in, TapWeights::Kind::back};
+        return convolve_tiled(*queue_, TiledJob<D>{Parts(slopes), dy.shape, reversed,
+                                                   window.kernel - 1 - window.padding, dx.shape, store});
     }
     const ProductPlan plan = product_plan(dx.shape.pixels(), in, taps * out, false);
     multiply_matrices(*queue_, plan,
@@ -220,7 +249,7 @@ void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, con
     if (cores && !by_fours(Operand<CudaFor>(dy)))
         return convolve_backward_weights(x, whole(Operand<CudaFor>(dy)), window, dw, dbias);
     if (cores)
-        add_tiled_weight_gradient(*queue_, x, dy, window, dw);
+        add_tiled_weight_gradient(*queue_, x, Operand<CudaFor>(dy), 1, window, dw);
     else if (!library)
         add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
                             Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
@@ -232,6 +261,18 @@ template <class D>
 void CudaFor<D>::transposed_convolve(In x, In w, In bias, Out y) {
     using namespace detail::cuda;
     const auto in = static_cast<int>(x.shape.channels), out = static_cast<int>(y.shape.channels);
+    if (queue_->precision() != Precision::single) {
+        const Operand<CudaFor> operand(x);
+        if (!by_fours(operand)) return transposed_convolve(whole(operand), w, bias, y);
+        require_countable(y.shape);
+        return convolve_tiled(*queue_, TiledJob<D>{.x = Parts(operand),
+                                                   .input = x.shape,
+                                                   .weights = {w, 1, in, 4 * out, TapWeights::Kind::spread},
+                                                   .padding = 0,
+                                                   .output = x.shape.with_channels(4 * out),
+                                                   .store = {y, nullptr, bias.data, Activation::identity},
+                                                   .output_step = 2});
+    }
     multiply_matrices(*queue_, product_plan(x.shape.pixels(), 4 * out, in, false), Plain{x.data, x.stride},
                       Transposed<WeightsByOutput>{{w, in, out}}, StoreTransposed{y, bias.data, x.shape, out});
 }
@@ -240,6 +281,18 @@ template <class D>
 void CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx) {
     using namespace detail::cuda;
     const auto in = static_cast<int>(dx.shape.channels), out = static_cast<int>(dy.shape.channels);
+    // Channels that are not read by fours come one by one.
+    const Operand<CudaFor> taps = taps_of<D>(dy);
+    if (queue_->precision() != Precision::single && by_fours(taps)) {
+        require_countable(dy.shape);
+        return convolve_tiled(*queue_, TiledJob<D>{.x = Parts(taps),
+                                                   .input = taps.shape(),
+                                                   .weights = {w, 1, 4 * out, in, TapWeights::Kind::gather},
+                                                   .padding = 0,
+                                                   .output = dx.shape,
+                                                   .store = {dx, nullptr, nullptr, Activation::identity},
+                                                   .input_step = 2});
+    }
     multiply_matrices(*queue_, product_plan(dx.shape.pixels(), in, 4 * out, false),
                       patches_of(Parts(Operand<CudaFor>(dy)), dy.shape, dx.shape, transposed_window),
                       WeightsByOutput{w, in, out}, StoreActivated{dx, nullptr, nullptr, Activation::identity});
@@ -248,9 +301,17 @@ void CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx) {
 template <class D>
 void CudaFor<D>::transposed_convolve_backward_weights(In x, In dy, Out dw, Out dbias) {
     using namespace detail::cuda;
-    add_weight_gradient(*queue_, x.shape.channels, 4 * dy.shape.channels, x.shape.pixels(),
-                        Transposed<Plain>{{x.data, x.stride}},
-                        patches_of(Parts(Operand<CudaFor>(dy)), dy.shape, x.shape, transposed_window), dw);
+    const Operand<CudaFor> operand(x), taps = taps_of<D>(dy);
+    const bool cores = queue_->precision() != Precision::single && by_fours(taps);
+    if (cores && !by_fours(operand)) return transposed_convolve_backward_weights(whole(operand), dy, dw, dbias);
+    if (cores) {
+        require_countable(dy.shape);
+        add_tiled_weight_gradient(*queue_, operand, taps, 2, Window{.kernel = 1}, dw);
+    } else {
+        add_weight_gradient(*queue_, x.shape.channels, 4 * dy.shape.channels, x.shape.pixels(),
+                            Transposed<Plain>{{x.data, x.stride}},
+                            patches_of(Parts(Operand<CudaFor>(dy)), dy.shape, x.shape, transposed_window), dw);
+    }
     if (dbias) add_channel_sums(*queue_, dy, dbias);
 }
 

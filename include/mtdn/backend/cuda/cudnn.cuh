@@ -81,6 +81,8 @@ template <>
 class Queue<CudnnGpu> : public Queue<Gpu> {
 public:
     explicit Queue(const CudaOptions& options) : Queue<Gpu>(options), uses_library_(!options.simple) {
+        require<BackendError>(options.simple || options.precision != Precision::tf32x3,
+                              "cuDNN has no convolutions by three products in TF32; single, tf32 or bfloat16");
         check(cudnnSetStream(cudnn_, stream()), "cudnnSetStream");
     }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <mtdn/backend/cuda/operand.hpp>
 
 namespace mtdn::detail::cuda {
@@ -38,8 +40,24 @@ struct Tile {
     MTDN_DEVICE Unit& at(int start, int place, int half) { return units[unit_of(start, place, half)]; }
 };
 
+/// Products of rounded numbers: one pass over them, of what is in shared memory.
+struct OnePass {
+    static constexpr int resident = 2;  // blocks of a multiprocessor
+
+    /// Adds to `sum` what add(pass, sum) adds to it, for all passes.
+    template <class Sum, class Add>
+    MTDN_DEVICE static void add_passes(Sum& sum, const Add& add) {
+        add(std::integral_constant<int, 0>(), sum);
+    }
+    /// Makes what a pass multiplies of what has been loaded, as the left factor and as the right one.
+    template <int Pass, class Block>
+    MTDN_DEVICE static void take_left(Block&, Word (&)[4]) {}
+    template <int Pass, class Block>
+    MTDN_DEVICE static void take_right(Block&, Word (&)[4]) {}
+};
+
 /// Products of numbers rounded to bfloat16: rows of 16.
-struct Bf16Cores {
+struct Bf16Cores : OnePass {
     static constexpr int depth = 16;
 
     /// Writes numbers 4·quad to 4·quad + 3 of a row; `row(half)` is its half.
@@ -69,7 +87,7 @@ struct Bf16Cores {
 };
 
 /// Products of numbers rounded to TF32: rows of 8.
-struct Tf32Cores {
+struct Tf32Cores : OnePass {
     static constexpr int depth = 8;
 
     template <class Block, class Row>
@@ -99,6 +117,68 @@ struct Tf32Cores {
             b[i] = tile(i / 2).at(start, place + i % 2 * 4 + lane % 4, channel / 4).words[channel % 4];
     }
 };
+
+/// Products of numbers in single precision, each the sum of two in TF32, a big and a small one: in three passes, small by
+/// big, big by small, and big by big. Small by small is below what a sum in single precision keeps.
+///
+/// Tensor cores cut sums off instead of rounding them. So each chunk's sums are added up apart, from the smallest pass
+/// on, and rounded when they are added to the others; that takes the registers of two blocks.
+///
+/// @source Ootomo and Yokota 2022, "Recovering single precision accuracy from tensor cores while surpassing the FP32
+///   theoretical peak performance"
+struct Tf32x3Cores : Tf32Cores {
+    static constexpr int resident = 1;
+
+    template <class Block, class Row>
+    MTDN_DEVICE static void put(Block&, const Row& row, int quad, const float (&values)[4]) {
+        Unit& unit = row(quad);
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i) unit.words[i] = __builtin_bit_cast(Word, values[i]);
+    }
+    template <class Sum, class Add>
+    MTDN_DEVICE static void add_passes(Sum& sum, const Add& add) {
+        Sum some = {};
+        add(std::integral_constant<int, 0>(), some);
+        add(std::integral_constant<int, 1>(), some);
+        add(std::integral_constant<int, 2>(), some);
+        accumulate(sum, some);
+    }
+    template <int Pass, class Block>
+    MTDN_DEVICE static void take_left(Block& block, Word (&a)[4]) {
+        take<Pass == 0>(block, a);
+    }
+    template <int Pass, class Block>
+    MTDN_DEVICE static void take_right(Block& block, Word (&b)[4]) {
+        take<Pass == 1>(block, b);
+    }
+
+private:
+    template <bool Small, class Block>
+    MTDN_DEVICE static void take(Block& block, Word (&words)[4]) {
+        MTDN_UNROLL
+        for (Word& word : words) {
+            const Word big = block.tf32(__builtin_bit_cast(float, word));
+            const float rest = __builtin_bit_cast(float, word) - __builtin_bit_cast(float, big);
+            word = Small ? block.tf32(rest) : big;
+        }
+    }
+    template <class T, int N>
+    MTDN_DEVICE static void accumulate(T (&sum)[N], const T (&some)[N]) {
+        MTDN_UNROLL
+        for (int i = 0; i < N; ++i) {
+            if constexpr (std::is_array_v<T>) accumulate(sum[i], some[i]);
+            else sum[i] += some[i];
+        }
+    }
+};
+
+/// Calls f with the tensor cores' products that the queue's precision, which is not `single`, names.
+template <class D, class F>
+void by_cores(const Queue<D>& queue, const F& f) {
+    if (queue.precision() == Precision::bfloat16) f(Bf16Cores());
+    else if (queue.precision() == Precision::tf32) f(Tf32Cores());
+    else f(Tf32x3Cores());
+}
 
 /// y(i, j) = activation(scale(j) · sum + bias(j)).
 struct StoreActivated {
@@ -164,6 +244,21 @@ struct FourChannels {
     }
 };
 
+/// Where the pixels of frames lie: every `step`-th, both ways, of frames of `step` times the rows and columns.
+///
+/// @tparam Stepped  whether the step may be other than 1, which costs registers
+template <bool Stepped>
+struct Grid {
+    int height, width, step_of_frames;
+
+    explicit Grid(const Shape& shape, int of_every = 1)
+        : height(static_cast<int>(shape.height)), width(static_cast<int>(shape.width)), step_of_frames(of_every) {}
+    MTDN_DEVICE int step() const { return Stepped ? step_of_frames : 1; }
+    MTDN_DEVICE int pixel(int frame, int row, int column) const {
+        return ((frame * height + row) * width * step() + column) * step();
+    }
+};
+
 /// Rows × Columns pixels of `depth` channels of an operand in shared memory: as they come, and as they are multiplied.
 ///
 /// What an operand's reader takes for them is formed on the way from one to the other, by the thread that fetched them.
@@ -180,27 +275,27 @@ struct Region {
     };
 
     /// Starts the way of the pixels to shared memory.
-    template <int Threads, class Block>
-    MTDN_DEVICE void fetch(Block& block, const Parts& x, const Extent& extent, const Place& place) {
+    template <int Threads, class Block, bool Stepped>
+    MTDN_DEVICE void fetch(Block& block, const Parts& x, const Grid<Stepped>& grid, const Place& place) {
         // A thread has the same four channels of each of its pixels.
         const int thread = computed_here(block.thread()), quad = thread % quads;
         const FourChannels four(x, place.frame, place.channel + 4 * quad);
         MTDN_ROLL
         for (int p = thread / quads; p < pixels; p += Threads / quads) {
-            const int pixel = number(extent, place, p);
+            const int pixel = number(grid, place, p);
             four.fetch(block, raw[p * quads + quad], pixel, pixel >= 0 && four.count > 0);
         }
     }
 
     /// Makes the tile of what has arrived.
-    template <int Threads, class Block>
-    MTDN_DEVICE void convert(Block& block, const Parts& x, const Extent& extent, const Place& place) {
+    template <int Threads, class Block, bool Stepped>
+    MTDN_DEVICE void convert(Block& block, const Parts& x, const Grid<Stepped>& grid, const Place& place) {
         const int thread = computed_here(block.thread()), quad = thread % quads;
         const FourChannels four(x, place.frame, place.channel + 4 * quad);
         MTDN_ROLL
         for (int p = thread / quads; p < pixels; p += Threads / quads) {
             float values[4] = {};
-            if (number(extent, place, p) >= 0) four.apply(raw[p * quads + quad], values);
+            if (number(grid, place, p) >= 0) four.apply(raw[p * quads + quad], values);
             const int line = p / Columns * Columns;
             Cores::put(block, [&](int half) -> Unit& { return tile.at(line, p - line, half); }, quad, values);
         }
@@ -208,11 +303,11 @@ struct Region {
 
 private:
     /// The image's pixel that is number `p` here; negative where there is none.
-    MTDN_DEVICE static int number(const Extent& extent, const Place& place, int p) {
-        const int height = static_cast<int>(extent.height), width = static_cast<int>(extent.width);
+    template <bool Stepped>
+    MTDN_DEVICE static int number(const Grid<Stepped>& grid, const Place& place, int p) {
         const int row = place.row + p / Columns, column = place.column + p % Columns;
-        const bool there = row >= 0 && row < height && column >= 0 && column < width;
-        return there ? (place.frame * height + row) * width + column : -1;
+        const bool there = row >= 0 && row < grid.height && column >= 0 && column < grid.width;
+        return there ? grid.pixel(place.frame, row, column) : -1;
     }
 };
 

@@ -1,40 +1,31 @@
 #pragma once
 
 #include <mtdn/backend/cuda/channel_sums.hpp>
-#include <mtdn/backend/cuda/tensor_cores.hpp>
+#include <mtdn/backend/cuda/tile_moments.hpp>
 
 // Convolutions of stride 1 by tensor cores, and their way back to the data, which is one of them.
 
 namespace mtdn::detail::cuda {
 
-/// How a convolution is cut into tiles: by the shape alone.
-struct TilePlan {
-    int row_tiles, column_tiles, channel_tiles;  // of the output
-    Index blocks;
-    int chunks;  // of the input's channels
-
-    /// Of tiles of rows × columns × channels and chunks of `depth` channels.
-    constexpr TilePlan(const Shape& y, Index in, int rows, int columns, int channels, int depth)
-        : row_tiles(static_cast<int>(ceil_div(y.height, rows))),
-          column_tiles(static_cast<int>(ceil_div(y.width, columns))),
-          channel_tiles(static_cast<int>(ceil_div(y.channels, channels))),
-          blocks(y.frames * row_tiles * column_tiles * channel_tiles), chunks(static_cast<int>(ceil_div(in, depth))) {
-        require_countable(y);
-    }
-};
-
 inline namespace MTDN_KERNELS {
 
-/// Weights (k, k, in, out) of a convolution, or of the one that leads its slopes back to the data.
+/// Weights as the convolution of stride 1 that tensor cores do takes them: (taps, in, out), zero where channels end.
 struct TapWeights {
+    /// What they are weights of: a convolution, (k, k, in, out); its way back to the data; a transposed convolution, as
+    /// one of a single tap to four times the channels, (tap, o); its way back, from as many.
+    enum class Kind { forward, back, spread, gather };
+
     Pixels<const float> w;
     int taps;
-    Index in, out;  // channels that are summed over, and that come out: w's, or the other way round
-    bool back;
+    Index in, out;  // channels that are summed over, and that come out
+    Kind kind;
 
     MTDN_DEVICE float at(int tap, Index from, Index to) const {
         if (from >= in || to >= out) return 0;
-        return back ? w.at((taps - 1 - tap) * out + to, from) : w.at(tap * in + from, to);
+        if (kind == Kind::forward) return w.at(tap * in + from, to);
+        if (kind == Kind::back) return w.at((taps - 1 - tap) * out + to, from);
+        if (kind == Kind::spread) return w.at(split(to, out / 4).quotient * in + from, split(to, out / 4).rest);
+        return w.at(split(from, in / 4).quotient * out + to, split(from, in / 4).rest);
     }
 };
 
@@ -66,7 +57,8 @@ struct PackWeights {
     }
 };
 
-/// Convolution of stride 1, y = activation(x ⋆ w + bias).
+/// Convolution of stride 1, y = activation(x ⋆ w + bias). Where the output's grid has a step of 2, a pixel's channels
+/// (tap, o) go to channel o of the pixel that the tap of a 2×2 window stands for.
 ///
 /// A block computes a tile of 16 × 32/Wide pixels by 32·Wide channels, each of its eight warps 4 × 16 pixels by 32
 /// channels, whose sums its threads hold. Shared memory has the tile of the input that they see, with its halo, `depth`
@@ -75,7 +67,7 @@ struct PackWeights {
 /// once loaded, is multiplied for all output rows that see it.
 template <class Cores, int Kernel, int Wide>
 struct TiledConvolution {
-    static constexpr int threads = 256, resident = 2;
+    static constexpr int threads = 256, resident = Cores::resident;
     static constexpr int rows = 16, columns = 32 / Wide, channels = 32 * Wide;  // of a tile
     static constexpr int halo_columns = columns + Kernel - 1;
     static constexpr int taps = Kernel * Kernel, depth = Cores::depth;
@@ -86,27 +78,30 @@ struct TiledConvolution {
             Region<Cores, rows + Kernel - 1, halo_columns> x;
             Tile<taps * channels> w[2];
         };
+        struct Results {
+            SharedArray<float, rows * columns * channels> sums;
+            SharedArray<float, threads> of_warps[2];  // what each warp adds to the moments of its channels
+        };
         union {
             Operands operands;
-            SharedArray<float, rows * columns * channels> sums;
+            Results results;
         };
     };
 
     TilePlan plan;
     Parts x;
-    Extent input, output;
+    Grid<Kernel == 1> input, output;
     int padding;
-    Index out;
+    int out, stored;  // channels, and of a stored pixel
     const Unit* weights;
     StoreActivated store;
+    TileMoments moments;
 
     template <class Block>
     MTDN_DEVICE void operator()(Block& block) const {
         Shared& shared = block.shared();
         const Origin origin(*this, block.number());
-        const int warp = block.thread() / 32;
-        const int row = warp % 4 * own_rows;
-        const int column = Wide == 1 ? warp / 4 * own_columns : 0, channel = Wide == 1 ? 0 : warp / 4 * own_channels;
+        const Share share(block.thread());
         float sum[own_rows][own_channels / 8][4] = {};
 
         fetch(block, shared.operands, origin, 0);
@@ -116,20 +111,14 @@ struct TiledConvolution {
             shared.operands.x.template convert<threads>(block, x, input, seen(origin, chunk));
             if (chunk + 1 < plan.chunks) fetch(block, shared.operands, origin, chunk + 1);
             block.sync();
-            multiply(block, shared.operands.x.tile, shared.operands.w[chunk % 2], row, column, channel, sum);
+            Cores::add_passes(sum, [&](auto pass, auto& some) {
+                multiply<pass>(block, shared.operands.x.tile, shared.operands.w[chunk % 2], share, some);
+            });
         }
         block.sync();
-        write(block, shared.sums, sum);
+        write(block, shared.results.sums, sum);
         block.sync();
-        for (int i = block.thread() % 32; i < own_rows * own_columns * own_channels; i += 32) {
-            const int pixel = i / own_channels, c = i % own_channels;
-            const int y_row = origin.row + row + pixel / own_columns;
-            const int y_column = origin.column + column + pixel % own_columns;
-            const int y_channel = origin.channel + channel + c;
-            if (y_row < output.height && y_column < output.width && y_channel < out)
-                store(static_cast<int>(output.pixel(origin.frame, y_row, y_column)), y_channel,
-                      shared.sums[sum_at(warp, pixel, c)], 0);
-        }
+        finish(block, shared.results);
     }
 
 private:
@@ -149,6 +138,15 @@ private:
         }
     };
 
+    /// What a warp computes of its block's tile: from which pixel and channel on.
+    struct Share {
+        int row, column, channel;
+
+        MTDN_DEVICE explicit Share(int thread)
+            : row(thread / 32 % 4 * own_rows), column(Wide == 1 ? thread / 128 * own_columns : 0),
+              channel(Wide == 1 ? 0 : thread / 128 * own_channels) {}
+    };
+
     /// What the tile's windows see of a chunk of the input.
     MTDN_DEVICE auto seen(const Origin& origin, int chunk) const {
         using Place = typename decltype(Shared::Operands::x)::Place;
@@ -164,8 +162,8 @@ private:
         to.x.template fetch<threads>(block, x, input, seen(origin, chunk));
     }
 
-    template <class Block, class Input>
-    MTDN_DEVICE static void multiply(Block& block, Input& x, Tile<taps * channels>& w, int row, int column, int channel,
+    template <int Pass, class Block, class Input>
+    MTDN_DEVICE static void multiply(Block& block, Input& x, Tile<taps * channels>& w, const Share& share,
                                      float (&sum)[own_rows][own_channels / 8][4]) {
         const int lane = block.thread() % 32;
         // One column of taps at a time, so that its weights fit into registers.
@@ -176,13 +174,15 @@ private:
             for (int dy = 0; dy < Kernel; ++dy)
                 MTDN_UNROLL
                 for (int n = 0; n < own_channels / 16; ++n) {
-                    const int place = channel + 16 * n + lane / 16 * 8 + lane % 8;
+                    const int place = share.channel + 16 * n + lane / 16 * 8 + lane % 8;
                     block.load_rows(&w.at((dy * Kernel + dx) * channels, place, lane / 8 % 2), b[dy][n]);
+                    Cores::template take_right<Pass>(block, b[dy][n]);
                 }
             MTDN_UNROLL
             for (int r = 0; r < own_rows + Kernel - 1; ++r) {
                 Word a[4];
-                block.load_rows(&x.at((row + r) * halo_columns, column + dx + lane % 16, lane / 16), a);
+                block.load_rows(&x.at((share.row + r) * halo_columns, share.column + dx + lane % 16, lane / 16), a);
+                Cores::template take_left<Pass>(block, a);
                 MTDN_UNROLL
                 for (int dy = 0; dy < Kernel; ++dy)
                     if (r >= dy && r - dy < own_rows)
@@ -198,6 +198,59 @@ private:
     /// Where a warp's sum of its pixel and channel waits to be stored; eight channels' threads meet different banks.
     MTDN_DEVICE static int sum_at(int warp, int pixel, int channel) {
         return (warp * own_rows * own_columns + pixel) * own_channels + (channel ^ (pixel % 4 * 8));
+    }
+
+    /// Stores the sums that wait, and writes their moments if they are wanted. A lane has a channel of its warp's pixels.
+    template <class Block>
+    MTDN_DEVICE void finish(Block& block, typename Shared::Results& results) const {
+        // Made anew, so that it takes no registers before.
+        const int number = computed_here(static_cast<int>(block.number())), thread = computed_here(block.thread());
+        const Origin origin(*this, number);
+        const Share share(thread);
+        const int y_channel = origin.channel + share.channel + thread % 32;
+        const auto sum_of = [&](int pixel) { return results.sums[sum_at(thread / 32, pixel, thread % 32)]; };
+        if (y_channel < out) {
+            const int tap = y_channel / stored, to = tap / 2 * output.width * output.step() + tap % 2;
+            each_pixel(origin, share, [&](int pixel, int y_pixel) {
+                store(y_pixel + to, y_channel % stored, sum_of(pixel), 0);
+            });
+        }
+        if (!moments.means) return;
+        const Index tile = split(number, plan.channel_tiles).quotient;
+        float sum = 0, squares = 0;
+        each_pixel(origin, share, [&](int pixel, int) { sum += sum_of(pixel); });
+        const float mean = joined(block, results.of_warps[0], sum) / static_cast<float>(plan.pixels(tile));
+        each_pixel(origin, share, [&](int pixel, int) {
+            const float off = sum_of(pixel) - mean;
+            squares += off * off;
+        });
+        squares = joined(block, results.of_warps[1], squares);
+        if (thread % (threads / Wide) >= 32 || y_channel >= out) return;
+        moments.means[tile * out + y_channel] = mean;
+        moments.squares[tile * out + y_channel] = squares;
+    }
+
+    /// f(number in the warp's 4 × 16 pixels, number in the image) for those that the image has.
+    template <class F>
+    MTDN_DEVICE void each_pixel(const Origin& origin, const Share& share, const F& f) const {
+        const int top = origin.row + share.row, left = origin.column + share.column;
+        MTDN_ROLL
+        for (int i = 0; i < own_rows && top + i < output.height; ++i)
+            MTDN_UNROLL
+            for (int j = 0; j < own_columns; ++j)
+                if (left + j < output.width) f(i * own_columns + j, output.pixel(origin.frame, top + i, left + j));
+    }
+
+    /// The sum of what a channel's threads have, one of each warp that has the channel, in order.
+    template <class Block>
+    MTDN_DEVICE static float joined(Block& block, SharedArray<float, threads>& of_warps, float own) {
+        of_warps[block.thread()] = own;
+        block.sync();
+        const int first = block.thread() / (threads / Wide) * (threads / Wide) + block.thread() % 32;
+        float all = 0;
+        MTDN_UNROLL
+        for (int i = 0; i < threads / Wide; i += 32) all += of_warps[first + i];
+        return all;
     }
 
     template <class Block, class Sums>
@@ -219,36 +272,58 @@ constexpr bool tiled(Precision precision, const Window& window) {
     return precision != Precision::single && window.stride == 1 && (window.kernel == 1 || window.kernel == 3);
 }
 
+/// What a convolution by tensor cores is of, and what it comes to.
+template <class D>
+struct TiledJob {
+    Parts x;  // to be read by fours
+    Shape input;
+    TapWeights weights;
+    Index padding;
+    Shape output;
+    StoreActivated store;
+    View<CudaFor<D>, float> mean{}, variance{};  // of what is stored as it is; or empty
+    int input_step = 1, output_step = 1;         // of their grids
+};
+
 template <class Cores, int Kernel, int Wide, class D>
-void convolve_tiled(Queue<D>& queue, const Parts& x, const Shape& input, const TapWeights& weights, Index padding,
-                    const Shape& output, const StoreActivated& store) {
+void convolve_tiled(Queue<D>& queue, const TiledJob<D>& job) {
     using Body = TiledConvolution<Cores, Kernel, Wide>;
-    const TilePlan plan(output, weights.in, Body::rows, Body::columns, Body::channels, Body::depth);
+    const Index out = job.output.channels;
+    const TilePlan plan(job.output, job.weights.in, Body::rows, Body::columns, Body::channels, Body::depth);
     const Index rows = Index{plan.channel_tiles} * plan.chunks * Body::taps * Body::channels;
     const Scratch<Unit> packed(queue, 2 * rows);
     const Index quads = rows * PackWeights<Cores>::quads;
     launch(queue, ceil_div(quads, PackWeights<Cores>::threads),
-           PackWeights<Cores>{weights, Body::channels, plan.chunks, quads, packed.data()});
-    launch(queue, plan.blocks,
-           Body{plan, x, input, output, static_cast<int>(padding), output.channels, packed.data(), store});
+           PackWeights<Cores>{job.weights, Body::channels, plan.chunks, quads, packed.data()});
+    const Grid<Kernel == 1> from(job.input, job.input_step), to(job.output, job.output_step);
+    const auto convolve = [&](const TileMoments& moments) {
+        const auto channels = static_cast<int>(out);
+        launch(queue, plan.blocks,
+               Body{plan, job.x, from, to, static_cast<int>(job.padding), channels,
+                    channels / (job.output_step * job.output_step), packed.data(), job.store, moments});
+    };
+    if (!job.mean) return convolve({});
+    const Index groups = job.mean.shape.frames;
+    const Scratch<float> slabs(queue, 2 * plan.tiles * out);
+    const TileMoments moments{slabs.data(), slabs.data() + plan.tiles * out};
+    convolve(moments);
+    launch(queue, JoinMoments::blocks(groups, out),
+           JoinMoments{plan, moments, plan.tiles / groups, out,
+                       static_cast<double>(job.output.pixels()) / static_cast<double>(groups), job.mean, job.variance});
 }
 
-/// The convolution of an operand that can be read by fours, with a window that is `tiled`.
+/// With a window that is `tiled`.
 template <class Cores, class D>
-void convolve_tiled(Queue<D>& queue, const Parts& x, const Shape& input, const TapWeights& weights, Index padding,
-                    const Shape& output, const StoreActivated& store) {
-    const bool wide = output.channels > 32;
-    if (weights.taps == 1 && wide) convolve_tiled<Cores, 1, 2>(queue, x, input, weights, padding, output, store);
-    else if (weights.taps == 1) convolve_tiled<Cores, 1, 1>(queue, x, input, weights, padding, output, store);
-    else if (wide) convolve_tiled<Cores, 3, 2>(queue, x, input, weights, padding, output, store);
-    else convolve_tiled<Cores, 3, 1>(queue, x, input, weights, padding, output, store);
+void convolve_tiled(Queue<D>& queue, const TiledJob<D>& job) {
+    const bool wide = job.output.channels > 32;
+    if (job.weights.taps == 1 && wide) convolve_tiled<Cores, 1, 2>(queue, job);
+    else if (job.weights.taps == 1) convolve_tiled<Cores, 1, 1>(queue, job);
+    else if (wide) convolve_tiled<Cores, 3, 2>(queue, job);
+    else convolve_tiled<Cores, 3, 1>(queue, job);
 }
 template <class D>
-void convolve_tiled(Queue<D>& queue, const Parts& x, const Shape& input, const TapWeights& weights, Index padding,
-                    const Shape& output, const StoreActivated& store) {
-    if (queue.precision() == Precision::bfloat16)
-        convolve_tiled<Bf16Cores>(queue, x, input, weights, padding, output, store);
-    else convolve_tiled<Tf32Cores>(queue, x, input, weights, padding, output, store);
+void convolve_tiled(Queue<D>& queue, const TiledJob<D>& job) {
+    by_cores(queue, [&](auto cores) { convolve_tiled<decltype(cores)>(queue, job); });
 }
 
 }  // namespace MTDN_KERNELS

@@ -41,7 +41,7 @@ inline namespace MTDN_KERNELS {
 /// multiplied for all of them. Tiles come, and are converted, as those of a `TiledConvolution`.
 template <class Cores, int Kernel>
 struct TiledWeightGradient {
-    static constexpr int threads = 256, resident = 2, taps = Kernel * Kernel, depth = Cores::depth;
+    static constexpr int threads = 256, resident = Cores::resident, taps = Kernel * Kernel, depth = Cores::depth;
     static constexpr int rows = GradientPlan::rows, columns = GradientPlan::columns, channels = GradientPlan::channels;
     static constexpr int halo_columns = columns + Kernel - 1;
     static constexpr int own_rows = rows / 2, own_channels = 16;  // of a warp
@@ -60,7 +60,7 @@ struct TiledWeightGradient {
 
     GradientPlan plan;
     Parts x, dy;
-    Extent input, output;
+    Grid<Kernel == 1> input, output;
     int padding;
     Index in, out;
     float* slabs;  // (pieces, taps, in, out)
@@ -81,7 +81,7 @@ struct TiledWeightGradient {
             each_region<false>(block, shared.operands, tile, first_in, first_out);
             if (tile + 1 < end) each_region<true>(block, shared.operands, tile + 1, first_in, first_out);
             block.sync();
-            multiply(block, shared.operands, sum);
+            Cores::add_passes(sum, [&](auto pass, auto& some) { multiply<pass>(block, shared.operands, some); });
         }
 
         // The halves of the rows are added up, then stored.
@@ -123,14 +123,14 @@ private:
         }
     }
     template <bool Fetch, class Block, class R>
-    MTDN_DEVICE static void each_region(Block& block, R& region, const Parts& of, const Extent& extent, int frame,
-                                        int row, int column, int channel) {
+    MTDN_DEVICE static void each_region(Block& block, R& region, const Parts& of, const Grid<Kernel == 1>& grid,
+                                        int frame, int row, int column, int channel) {
         const typename R::Place place{frame, row, column, channel};
-        if constexpr (Fetch) region.template fetch<threads>(block, of, extent, place);
-        else region.template convert<threads>(block, of, extent, place);
+        if constexpr (Fetch) region.template fetch<threads>(block, of, grid, place);
+        else region.template convert<threads>(block, of, grid, place);
     }
 
-    template <class Block>
+    template <int Pass, class Block>
     MTDN_DEVICE static void multiply(Block& block, typename Shared::Operands& shared, float (&sum)[taps][2][4]) {
         const Share share(computed_here(block.thread()));
         const auto left = [&](int i) -> auto& { return shared.x[share.in * own_tiles + i].tile; };
@@ -141,11 +141,15 @@ private:
             Word b[Kernel][4];  // of the last rows of dy
             MTDN_UNROLL
             for (int r = 0; r < own_rows + Kernel - 1; ++r) {
-                if (r < own_rows) Cores::load_right(block, right, (first + r) * columns, place, b[r % Kernel]);
+                if (r < own_rows) {
+                    Cores::load_right(block, right, (first + r) * columns, place, b[r % Kernel]);
+                    Cores::template take_right<Pass>(block, b[r % Kernel]);
+                }
                 MTDN_UNROLL
                 for (int dx = 0; dx < Kernel; ++dx) {
                     Word a[4];
                     Cores::load_left(block, left, (first + r) * halo_columns, place + dx, a);
+                    Cores::template take_left<Pass>(block, a);
                     MTDN_UNROLL
                     for (int y = 0; y < Kernel; ++y)
                         if (r >= y && r - y < own_rows)
@@ -169,15 +173,19 @@ private:
     }
 };
 
+/// @param step  of the grid of dy
 template <class Cores, class D>
 void tiled_weight_gradient(Queue<D>& queue, const GradientPlan& plan, const Parts& x, const Shape& input,
-                           const Parts& dy, const Shape& output, const Window& window, float* slabs) {
+                           const Parts& dy, const Shape& output, int step, const Window& window, float* slabs) {
     const Index in = input.channels, out = output.channels, blocks = plan.blocks();
     const auto pad = static_cast<int>(window.padding);
-    if (window.kernel == 1)
-        launch(queue, blocks, TiledWeightGradient<Cores, 1>{plan, x, dy, input, output, pad, in, out, slabs});
-    else
-        launch(queue, blocks, TiledWeightGradient<Cores, 3>{plan, x, dy, input, output, pad, in, out, slabs});
+    if (window.kernel == 1) {
+        const Grid<true> from(input), to(output, step);
+        launch(queue, blocks, TiledWeightGradient<Cores, 1>{plan, x, dy, from, to, pad, in, out, slabs});
+    } else {
+        const Grid<false> from(input), to(output);
+        launch(queue, blocks, TiledWeightGradient<Cores, 3>{plan, x, dy, from, to, pad, in, out, slabs});
+    }
 }
 
 }  // namespace MTDN_KERNELS

@@ -65,11 +65,19 @@ private:
         return static_cast<const unsigned char*>(lanes[8 * matrix + i].row);
     }
 
+    /// What a tensor core makes of a sum: it is cut off, not rounded.
+    ///
+    /// @source Fasi, Higham, Mikaitis and Pranesh 2021, "Numerical behavior of NVIDIA tensor cores"
+    static float cut_off(double sum) {
+        const auto nearest = static_cast<float>(sum);
+        return std::abs(double{nearest}) > std::abs(sum) ? std::nextafter(nearest, 0.0F) : nearest;
+    }
+
     /// sum (16 × 8) += a (16 × Depth) · b (Depth × 8). A word holds Depth/8 numbers.
     template <int Depth, class Value>
     static void multiply(const Lanes& all, Value value) {
         constexpr int in_word = Depth / 8;
-        float a[16][Depth], b[Depth][8], sum[16][8];
+        double a[16][Depth], b[Depth][8], sum[16][8];
         for (int lane = 0; lane < 32; ++lane) {
             const Lane& own = all.lanes[lane];
             const int row = lane / 4, column = lane % 4;
@@ -86,7 +94,7 @@ private:
                 for (int j = 0; j < 8; ++j) sum[i][j] += a[i][k] * b[k][j];
         for (int lane = 0; lane < 32; ++lane)
             for (int i = 0; i < 4; ++i)
-                all.lanes[lane].sum[i] = sum[lane / 4 + i / 2 * 8][2 * (lane % 4) + i % 2];
+                all.lanes[lane].sum[i] = cut_off(sum[lane / 4 + i / 2 * 8][2 * (lane % 4) + i % 2]);
     }
 };
 
