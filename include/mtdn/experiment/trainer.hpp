@@ -14,6 +14,7 @@
 #include <mtdn/data/resize.hpp>
 #include <mtdn/experiment/gradient_exchange.hpp>
 #include <mtdn/experiment/objective.hpp>
+#include <mtdn/experiment/weight_average.hpp>
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/nn/state.hpp>
 #include <mtdn/optim/adamw.hpp>
@@ -72,6 +73,7 @@ public:
         groups_ = make_groups(true);
         if (options_.frozen_epochs > 0) groups_without_backbone_ = make_groups(false);
         make_losses(loss);
+        if (options_.ema != 0) average_.emplace(model_.parameters(), detail::state_items(model_), options_.ema);
         if (!tape_.shared()) return;
         exchange_.emplace(model_.parameters(), options_.bucket);
         tape_.on_way_back([this] { exchange_->advance(tape_); });
@@ -145,9 +147,18 @@ public:
         }
     }
 
-    /// Gives the model its best weights, if there was a validation.
-    void restore_best() {
-        if (!best_.empty()) load_state(model_, best_, "Trainer");
+    /// Whether a moving average of the weights is kept.
+    bool averages() const { return average_.has_value(); }
+    /// As long as what it returns lives, the model has the weights that are validated: the averaged ones, if there are.
+    auto validated_weights() { return typename WeightAverage<B>::InPlace(average_ ? &*average_ : nullptr); }
+
+    /// Gives the model the weights that training was for: with `keep_best` the best, if there was a validation; else
+    /// the average, if one is kept; else the last.
+    void settle() {
+        if (options_.keep_best && !best_.empty())
+            load_state(model_, best_, "Trainer");
+        else if (average_)
+            average_->settle();
     }
 
     /// Learning rate of the present epoch.
@@ -283,6 +294,7 @@ private:
                         freezes ? groups_without_backbone_ : groups_, current_rate());
         for (const auto& [path, parameter] : parameters_) ++parameter->version;
         pass.commit();
+        if (average_) average_->update(position_.epoch * batches() + position_.batch);
         return value;
     }
 
@@ -305,6 +317,7 @@ private:
                            position_.loss_sum / static_cast<double>(position_.loss_pairs),
                            std::numeric_limits<double>::quiet_NaN(), {}, 0};
         if (!validation_.validation().empty()) {
+            const auto averaged = validated_weights();
             const auto selection = selection_score(model_, validation_.validation(), options_.ranks);
             record.validation = position_.last = selection.mean;
             record.validation_tasks = selection.tasks;
@@ -349,6 +362,7 @@ private:
     AnyOptimizer<B> optimizer_;
     Tape<B> tape_;
     std::optional<GradientExchange<B>> exchange_;  // with other ranks, if there are any
+    std::optional<WeightAverage<B>> average_;
     std::vector<detail::NamedParameter<B>> parameters_;
     std::vector<ParameterGroup> groups_, groups_without_backbone_;
     std::vector<AnyLoss<B>> losses_;
