@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <mtdn/change/accumulator.hpp>
 #include <mtdn/experiment/segment_options.hpp>
 #include <mtdn/kinetics/geometry.hpp>
 

@@ -32,7 +32,9 @@ TEST_CASE("flips are averaged by every fusion, segment and evaluate alike, and c
         const auto run = mtdn_run(scratch, "segment --json --flips 4 --split test --fusion " + fusion + of_film() + " --out " + out);
         REQUIRE(run.status == 0);
         CHECK(run.err.find("did not fit") == std::string::npos);
-        for (const auto& [name, sequence] : parse_json(run.out, "segment").items()) CHECK(sequence["backbone_passes"] == 12);
+        const auto segmented = parse_json(run.out, "segment");
+        REQUIRE(segmented.size() == 1);
+        for (const auto& [name, sequence] : segmented.items()) CHECK(sequence["backbone_passes"] == 12);
         const auto score = mtdn_run(scratch, "score --json --truth " + film().data + " --prediction " + out);
         const auto evaluated = mtdn_run(scratch, "evaluate --json --flips 4 --fusion " + fusion + of_film());
         REQUIRE(evaluated.status == 0);
