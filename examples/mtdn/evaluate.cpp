@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli.hpp"
+#include "inside.hpp"
 #include "network.hpp"
 #include "pictures.hpp"
 #include "scores.hpp"
@@ -17,7 +18,9 @@ using mtdn::Index;
 struct EvaluateCommand {
     std::string model, data, split = "test", fusion = "all", pictures;
     std::string absent = "zero";
-    bool threshold = false;
+    bool threshold = false, soft = false;
+    std::vector<std::string> inside;
+    Index flips = 1;
 };
 
 mtdn::AbsentClass absent_class(const std::string& name) {
@@ -63,6 +66,7 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
         fusions = {"single-frame"};
     else if (c.fusion == "all")
         fusions = {"backward", "forward", "consecutive", "ensemble"};
+    const auto inside = nested(c.inside, network->tasks());
 
     mtdn::Json json;
     std::map<std::string, std::vector<LabelledMasks>> columns;  // by sequence, one a fusion
@@ -72,12 +76,16 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
     };
     for (const auto& name : fusions) {
         // Any will do where frames are not compared.
-        const auto fusion = mtdn::prediction_fusion(network->compares_frames() ? name : "backward");
+        const auto fusion = mtdn::prediction_fusion(network->compares_frames() ? name : "backward",
+                                                    {.soft = c.soft && (c.fusion != "all" || name == "ensemble")});
         mtdn::ScoreTable table(absent_class(c.absent));
         for (const auto& sequence : sequences) {
-            auto masks = network->segment(sequence.frames, fusion, with_progress(name + ", " + sequence.name)).masks;
-            table.add(sequence.name, mtdn::score(masks, sequence.masks));
-            if (!c.pictures.empty()) columns[sequence.name].push_back({name, std::move(masks)});
+            auto options = with_progress(name + ", " + sequence.name);
+            options.flips = c.flips;
+            auto result = network->segment(sequence.frames, fusion, options);
+            keep_inside(inside, result);
+            table.add(sequence.name, mtdn::score(result.masks, sequence.masks));
+            if (!c.pictures.empty()) columns[sequence.name].push_back({name, std::move(result.masks)});
         }
         take(name, table);
     }
@@ -105,6 +113,9 @@ void add_evaluate(CLI::App& app, Common& common) {
         ->check(CLI::IsMember({"train", "validation", "test", "all"}))->capture_default_str();
     command->add_option("--fusion", c->fusion, "Frames that each frame is compared with")
         ->check(CLI::IsMember({"all", "backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
+    command->add_flag("--soft", c->soft, "Ensemble: averages probabilities instead of votes");
+    command->add_option("--flips", c->flips, flips_help)->check(CLI::IsMember({1, 4, 8}))->capture_default_str();
+    command->add_option("--inside", c->inside, inside_help)->delimiter(',');
     command->add_option("--absent", c->absent, "Score of a class that is neither in truth nor in prediction")
         ->check(CLI::IsMember({"zero", "one", "skip", "nan"}))->capture_default_str();
     command->add_flag("--threshold", c->threshold, "Scores plain thresholds, too: Otsu for A1, the filled interior of dark walls for A2");

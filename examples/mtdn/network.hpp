@@ -90,6 +90,9 @@ std::unique_ptr<Network> make_network(const mtdn::ModelDescription& description,
 /// The model in a file, warnings printed.
 std::unique_ptr<Network> open_network(const std::filesystem::path& file, const Machine& machine);
 
+inline constexpr const char* flips_help = "Averages probabilities over 4 mirrored views of the frames, or 8 that are "
+                                          "turned, too; costs as many times as much";
+
 /// Options whose progress is shown on standard error, where that is a terminal.
 mtdn::SegmentOptions with_progress(const std::string& what);
 

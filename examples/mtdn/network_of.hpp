@@ -89,7 +89,7 @@ public:
         if (run.resume) mtdn::load_checkpoint(checkpoint, trainer);
         if (!run.writes) {
             trainer.run([](auto&, bool) { return true; });
-            if (options.keep_best) trainer.restore_best();
+            trainer.settle();
             return trainer.position().curve;
         }
 
@@ -115,8 +115,10 @@ public:
                     row.push_back(found == record.validation_tasks.end() ? std::nan("") : found->second);
                 }
                 row.push_back(record.seconds);
-                if (trainer.position().best_epoch == record.epoch)
+                if (trainer.position().best_epoch == record.epoch) {
+                    const auto averaged = trainer.validated_weights();
                     mtdn::save_weights(run.folder / "best.safetensors", model_);
+                }
                 curve.append(record.epoch, row);
                 if (board) {
                     std::vector<std::pair<std::string, double>> points;
@@ -133,7 +135,7 @@ public:
         });
         mtdn::save_checkpoint(checkpoint, trainer);
         mtdn::save_weights(run.folder / "last.safetensors", model_);
-        if (options.keep_best) trainer.restore_best();
+        trainer.settle();
         mtdn::save_weights(run.folder / "best.safetensors", model_);
         return trainer.position().curve;
     }

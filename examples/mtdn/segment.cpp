@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli.hpp"
+#include "inside.hpp"
 #include "large.hpp"
 #include "masks.hpp"
 #include "network.hpp"
@@ -25,6 +26,8 @@ struct SegmentCommand {
     std::string fusion = "backward";
     mtdn::EnsembleOptions ensemble;
     std::vector<int> polarity;
+    std::vector<std::string> inside;
+    mtdn::Index flips = 1;
     bool overlays = false, uncertainty = false;
     double memory_mib = 0, idle_seconds = 30;
     mtdn::Index tile = 0, overlap = -1;
@@ -67,6 +70,7 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
 
 void segment_live(const SegmentCommand& c, const Common& common, const Network& network) {
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --watch writes masks alone");
+    mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(), "segment: --watch takes neither --flips nor --inside");
     mtdn::require<mtdn::OptionError>(c.tile == 0 && c.split.empty(), "segment: --watch takes neither --tile nor --split");
     WatchOptions options{.folder = c.watch, .out = c.out, .fusion = c.fusion, .idle_seconds = c.idle_seconds};
     if (const auto given = polarity_of(c.polarity)) options.polarity = *given;
@@ -80,6 +84,7 @@ void segment_live(const SegmentCommand& c, const Common& common, const Network& 
 void segment_tiles(const SegmentCommand& c, const Common& common, const Network& network) {
     mtdn::require<mtdn::OptionError>(!c.frames.empty(), "segment: --tile reads a film frame by frame; expected --frames");
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --tile writes masks alone");
+    mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(), "segment: --tile takes neither --flips nor --inside");
     LargeOptions options{.film = c.frames, .out = c.out, .stacks = c.stacks};
     options.fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     options.tiles.tile = c.tile;
@@ -99,6 +104,10 @@ void segment(const SegmentCommand& c, const Common& common) {
     if (!c.watch.empty()) return segment_live(c, common, *network);
     if (c.tile > 0) return segment_tiles(c, common, *network);
     const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
+    const auto inside = nested(c.inside, network->tasks());
+    if (c.uncertainty && network->compares_frames() && c.fusion != "ensemble" && c.flips == 1)
+        print_warnings({{std::string("--uncertainty: one comparison a frame is one vote, and sure everywhere; take --fusion "
+                                     "ensemble or --flips")}});
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
     if (!c.frames.empty()) {
@@ -117,7 +126,9 @@ void segment(const SegmentCommand& c, const Common& common) {
     for (const auto& sequence : sequences) {
         auto options = with_progress(sequence.name);
         options.memory = static_cast<std::size_t>(c.memory_mib * 1024 * 1024);
-        const auto result = network->segment(sequence.frames, fusion, options);
+        options.flips = c.flips;
+        auto result = network->segment(sequence.frames, fusion, options);
+        keep_inside(inside, result);
         write_sequence(c, sequence, result, fusion, polarity);
         auto& of_sequence = json[sequence.name];
         of_sequence["frames"] = sequence.size();
@@ -129,7 +140,7 @@ void segment(const SegmentCommand& c, const Common& common) {
                 areas.push_back(std::count(mask, mask + sequence.height() * sequence.width(), std::uint8_t{1}));
             }
         }
-        if (result.passes > sequence.size())
+        if (result.passes > c.flips * sequence.size())
             std::cerr << sequence.name << ": features of " << sequence.size() << " frames did not fit: "
                       << result.passes << " backbone passes\n";
         if (!common.json)
@@ -165,6 +176,8 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_flag("--soft", c->ensemble.soft, "Ensemble: averages probabilities instead of votes");
     command->add_flag("--both-slots", c->ensemble.both_slots, "Ensemble: compares both ways round");
     command->add_option("--out", c->out, "Folder for <sequence>/<task>/<frame name> and <sequence>/areas.csv")->required();
+    command->add_option("--flips", c->flips, flips_help)->check(CLI::IsMember({1, 4, 8}))->capture_default_str();
+    command->add_option("--inside", c->inside, inside_help)->delimiter(',');
     add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
     command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");

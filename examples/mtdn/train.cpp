@@ -71,10 +71,22 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "optimizer", c.options.optimizer, "Optimizer")->check(CLI::IsMember({"adamw", "sgd"}));
     c.keep(command, "weight-decay", c.options.weight_decay, "Weight decay")->check(CLI::NonNegativeNumber);
     c.keep(command, "clip", c.options.clip, "Largest norm of the gradient; 0: any")->check(CLI::NonNegativeNumber);
+    c.keep(command, "ema", c.options.ema,
+           "Decay a step of a moving average of the weights, which is then what is validated and kept; 0: none")
+        ->check(CLI::Range(0.0, 0.99999));
     c.keep(command, "pairs", c.options.pairs, "Pair policy")
         ->check(CLI::IsMember({"unordered", "unordered_self", "ordered", "ordered_self"}));
     c.keep(command, "clique", c.options.clique, "Cliques of K frames instead of random pairs; 0: pairs")->check(CLI::NonNegativeNumber);
-    c.keep(command, "loss", c.options.loss.name, "focal, cross-entropy, dice, tversky, or several joined by +");
+    c.keep(command, "loss", c.options.loss.name,
+           "focal, cross-entropy, dice, tversky, or several joined by +, with weights as in focal+dice:0.5")
+        ->check([](const std::string& text) {
+            try {
+                mtdn::loss_terms(text);
+            } catch (const mtdn::OptionError& error) {
+                return std::string(error.what());
+            }
+            return std::string();
+        });
     c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")->check(CLI::NonNegativeNumber);
     c.keep(command, "batch-norm", c.batch_norm, "Where batch statistics come from")
         ->check(CLI::IsMember({"branch", "stacked", "frozen"}));

@@ -13,20 +13,27 @@ using namespace mtdn::testing;
 namespace {
 
 // `steps` steps, interrupted by a checkpoint and a fresh start after each number in `stops`.
-std::vector<double> trained(const std::filesystem::path& file, Index steps, std::vector<Index> stops) {
+std::vector<double> trained(const std::filesystem::path& file, Index steps, std::vector<Index> stops, double ema = 0) {
     stops.push_back(steps);
     Index done = 0;
     std::vector<double> result;
     for (std::size_t life = 0; life < stops.size(); ++life) {
         Cpu cpu;
         auto model = small_model(cpu, 7 + life);  // other weights, which the checkpoint must replace
-        Trainer<SmallModel> trainer(model, small_film(), quick(3));
+        auto options = quick(3);
+        options.ema = ema;
+        Trainer<SmallModel> trainer(model, small_film(), options);
         if (life > 0) load_checkpoint(file, trainer);
         for (; done < stops[life]; ++done) trainer.step();
         save_checkpoint(file, trainer);
         if (done == steps) {
-            trainer.restore_best();
             result = bits(model);
+            {
+                const auto averaged = trainer.validated_weights();
+                for (const double value : bits(model)) result.push_back(value);
+            }
+            trainer.settle();
+            for (const double value : bits(model)) result.push_back(value);
             for (const auto& record : trainer.position().curve) {
                 result.push_back(record.loss);
                 result.push_back(record.validation);
@@ -45,6 +52,9 @@ TEST_CASE("a run taken up from a checkpoint ends with the same bits, in the midd
     const auto whole = trained(file, 2 * epoch + 1, {});
     CHECK((trained(file, 2 * epoch + 1, {3}) == whole));
     CHECK((trained(file, 2 * epoch + 1, {2, epoch, epoch + 1, 2 * epoch}) == whole));
+    const auto averaged = trained(file, 2 * epoch + 1, {}, 0.9);
+    CHECK((averaged != whole));
+    CHECK((trained(file, 2 * epoch + 1, {2, epoch, epoch + 1, 2 * epoch}, 0.9) == averaged));
 }
 
 TEST_CASE("a run is not taken up with other options, and nothing is changed by the attempt") {

@@ -18,6 +18,7 @@ namespace mtdn::testing {
 /// What some steps leave.
 struct Steps {
     std::vector<double> weights, running;  ///< running: statistics and numbers of batches
+    std::vector<double> best;              ///< weights and running statistics of the best validation, if there was one
     TrainingPosition position;
 };
 
@@ -26,7 +27,9 @@ Steps steps_of(Model& model, const Dataset& film, const TrainOptions& options, i
     Trainer<Model> trainer(model, film, options);
     for (int i = 0; i < steps; ++i) trainer.step();
     const auto weights = download(model.parameters().values);
-    Steps result{{weights.begin(), weights.end()}, {}, trainer.position()};
+    Steps result{{weights.begin(), weights.end()}, {}, {}, trainer.position()};
+    for (const auto& entry : trainer.best_state())
+        result.best.insert(result.best.end(), entry.second.values.begin(), entry.second.values.end());
     for (const auto& [name, tensor] : state_of(model))
         if (name.find("running") != std::string::npos || tensor.counter)
             result.running.insert(result.running.end(), tensor.values.begin(), tensor.values.end());

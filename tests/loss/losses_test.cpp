@@ -173,7 +173,13 @@ TEST_CASE_METHOD(Pixels, "losses by name") {
     CHECK(named({.name = "tversky"}) == value(TverskyLoss<Exact>({.false_positives = 0.3, .false_negatives = 0.7})));
     CHECK(named({.name = "focal+dice"}) == Approx(focal + dice).epsilon(1e-14));
     CHECK(named({.name = "dice+dice+dice"}) == Approx(3 * dice).epsilon(1e-14));
-    for (const std::string name : {"", "hinge", "focal+", "focal+hinge"})
+    CHECK(named({.name = "focal+dice:0.5"}) == Approx(focal + 0.5 * dice).epsilon(1e-14));
+    CHECK(named({.name = "focal:2e-1+dice:3"}) == Approx(0.2 * focal + 3 * dice).epsilon(1e-14));
+    CHECK(named({.name = "dice:0.25"}) == Approx(0.25 * dice).epsilon(1e-14));
+    for (const std::string weight : {"", "0", "-1", "x", "1x", "inf", "nan", "1:2"})
+        CHECK(error_of<OptionError>([&] { make_loss(exact, {.name = "focal+dice:" + weight}); }) ==
+              "make_loss: the weight of dice must be a positive number, got \"" + weight + "\"");
+    for (const std::string name : {"", "hinge", "focal+", "focal+hinge", ":2", "hinge:2"})
         CHECK(error_of<OptionError>([&] {
                   make_loss(exact, {.name = name});
               }).find("expected focal, cross-entropy, dice") != std::string::npos);

@@ -21,7 +21,7 @@ inline Json fixed_options(const TrainOptions& o) {
             {"clique", o.clique}, {"rate", o.rate}, {"schedule", o.schedule}, {"warm_up", o.warm_up},
             {"optimizer", o.optimizer},
             {"weight_decay", o.weight_decay}, {"momentum", o.momentum},
-            {"decay_norms_and_biases", o.decay_norms_and_biases}, {"frozen_epochs", o.frozen_epochs}, {"clip", o.clip}, {"loss", o.loss.name},
+            {"decay_norms_and_biases", o.decay_norms_and_biases}, {"frozen_epochs", o.frozen_epochs}, {"clip", o.clip}, {"ema", o.ema}, {"loss", o.loss.name},
             {"gamma", o.loss.gamma}, {"beta", o.loss.beta}, {"reduction", static_cast<int>(o.loss.reduction)},
             {"smoothing", o.loss.smoothing}, {"task_weights", o.task_weights},
             {"batch_norm", static_cast<int>(o.batch_norm)}, {"kept", static_cast<int>(o.kept)}, {"patience", o.patience}, {"size", o.size},
@@ -62,6 +62,7 @@ inline TrainingPosition position_of(const Json& json) {
 
 inline const char* const model_prefix = "model.";
 inline const char* const best_prefix = "best.";
+inline const char* const average_prefix = "average.";
 
 template <class Scalar>
 void add_state(SafeTensorsWriter& writer, const std::string& prefix, const StateDictionary& state) {
@@ -93,7 +94,7 @@ inline StateDictionary read_state(const SafeTensors& file, const std::string& pr
 }  // namespace detail
 
 /// Writes all that a run needs to be taken up again, whole or not at all: weights, running statistics, the best ones so
-/// far, the optimizer's state, the position.
+/// far, their moving average if one is kept, the optimizer's state, the position.
 ///
 /// @throws IoError
 template <class Model>
@@ -102,6 +103,10 @@ void save_checkpoint(const std::filesystem::path& path, Trainer<Model>& trainer)
     SafeTensorsWriter writer;
     detail::add_state<Scalar>(writer, detail::model_prefix, state_of(trainer.model()));
     detail::add_state<Scalar>(writer, detail::best_prefix, trainer.best_state());
+    if (trainer.averages()) {
+        const auto averaged = trainer.validated_weights();
+        detail::add_state<Scalar>(writer, detail::average_prefix, state_of(trainer.model()));
+    }
     const auto optimizer = trainer.optimizer_state();
     for (const auto& [name, tensor] : optimizer.tensors) {
         const auto values = download(tensor);
@@ -148,6 +153,10 @@ void load_checkpoint(const std::filesystem::path& path, Trainer<Model>& trainer)
     const auto step = file.integers("optimizer.step");
     require<DataError>(step.size() == 1, path.string(), ": tensor \"optimizer.step\" is not one number");
     load_state(trainer.model(), detail::read_state(file, detail::model_prefix), path.string());
+    if (trainer.averages()) {
+        const auto averaged = trainer.validated_weights();
+        load_state(trainer.model(), detail::read_state(file, detail::average_prefix), path.string());
+    }
     for (std::size_t i = 0; i < moments.size(); ++i)
         upload(std::span<const Scalar>(moments[i]), optimizer.tensors[i].second);
     *optimizer.step = step.front();

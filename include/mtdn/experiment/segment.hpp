@@ -10,19 +10,18 @@
 
 #include <mtdn/change/fusion.hpp>
 #include <mtdn/experiment/comparison.hpp>
+#include <mtdn/experiment/flips.hpp>
 #include <mtdn/experiment/segment_options.hpp>
 #include <mtdn/siamese/single_frame.hpp>
 
 namespace mtdn {
 
-/// Segments a sequence by change detection, with the uncertainty of every pixel.
-///
-/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
-/// @throws ShapeError if the frames are too small for the backbone
-/// @source paper §2.1.4, §3.4.3
+namespace detail {
+
+/// Segments a sequence by change detection; if it is one of several flips, by the mean probability of its pairs.
 template <class Model, PredictionFusion Fusion>
-Segmentation segment_with_uncertainty(const Model& model, const Images& frames, const Fusion& fusion,
-                                      const SegmentOptions& options = {}) {
+Segmentation segment_once(const Model& model, const Images& frames, const Fusion& fusion,
+                          const SegmentOptions& options) {
     const Index count = extent(frames, 0);
     Index done = 0, total = 0;
     std::vector<std::vector<double>> areas(static_cast<std::size_t>(count));
@@ -35,6 +34,7 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
     Segmentation result;
     for (const auto& task : model.tasks()) {
         result.masks[task] = make_array<std::uint8_t>(count, height, width);
+        result.share[task] = make_array<float>(count, height, width);
         result.uncertainty[task] = make_array<float>(count, height, width);
         result.areas[task] = areas;
         for (const auto& other : model.tasks())
@@ -64,7 +64,9 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
         for (const Question& question : questions) pairs.push_back(question.asked.pair);
         std::vector<std::vector<PredictionAccumulator>> votes(model.tasks().size());
         for (auto& of_task : votes)
-            of_task.assign(static_cast<std::size_t>(last - first), fusion.accumulator(height, width));
+            of_task.assign(static_cast<std::size_t>(last - first),
+                           options.flips > 1 ? PredictionAccumulator(height, width, true)
+                                             : fusion.accumulator(height, width));
 
         // Where a pair finds the features of the tasks that came so far; the others' follow soon.
         std::map<Index, std::vector<std::vector<std::uint8_t>>> found;
@@ -103,8 +105,10 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
             for (Index query = first; query < last; ++query) {
                 const auto& vote = votes[task][static_cast<std::size_t>(query - first)];
                 const auto mask = vote.mask();
+                const auto share = vote.share();
                 const auto uncertainty = vote.uncertainty();
                 std::copy_n(mask.data(), mask.size(), frame_data(result.masks[model.tasks()[task]], query));
+                std::copy_n(share.data(), share.size(), frame_data(result.share[model.tasks()[task]], query));
                 std::copy_n(uncertainty.data(), uncertainty.size(),
                             frame_data(result.uncertainty[model.tasks()[task]], query));
             }
@@ -114,19 +118,16 @@ Segmentation segment_with_uncertainty(const Model& model, const Images& frames, 
     return result;
 }
 
-/// Segments every frame by itself, with the uncertainty of every pixel: the entropy of its probability.
-///
-/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
-/// @throws ShapeError if the frames are too small for the backbone
+/// Segments every frame by itself.
 template <class Backbone>
-Segmentation segment_with_uncertainty(const SingleFrame<Backbone>& model, const Images& frames,
-                                      const SegmentOptions& options = {}) {
+Segmentation segment_once(const SingleFrame<Backbone>& model, const Images& frames, const SegmentOptions& options) {
     using B = typename SingleFrame<Backbone>::Backend;
     const Index count = extent(frames, 0), height = extent(frames, 1), width = extent(frames, 2);
     const Images inputs = at_model_size(model, frames);
     Segmentation result;
     for (const auto& task : model.tasks()) {
         result.masks[task] = make_array<std::uint8_t>(count, height, width);
+        result.share[task] = make_array<float>(count, height, width);
         result.uncertainty[task] = make_array<float>(count, height, width);
     }
     const Index channels = input_channels(model.backbone(), extent(frames, 3));
@@ -137,17 +138,47 @@ Segmentation segment_with_uncertainty(const SingleFrame<Backbone>& model, const 
         for (std::size_t task = 0; task < logits.size(); ++task) {
             const auto values = download(value_of(resize(logits[task], height, width, Interpolation::bilinear)));
             std::uint8_t* mask = frame_data(result.masks[model.tasks()[task]], i);
+            float* share = frame_data(result.share[model.tasks()[task]], i);
             float* uncertainty = frame_data(result.uncertainty[model.tasks()[task]], i);
             for (Index pixel = 0; pixel < height * width; ++pixel) {
                 const double margin = static_cast<double>(values[2 * pixel + 1]) - static_cast<double>(values[2 * pixel]);
+                const double probability = 1 / (1 + std::exp(-margin));
                 mask[pixel] = margin > 0;
-                uncertainty[pixel] = static_cast<float>(binary_entropy(1 / (1 + std::exp(-margin))));
+                share[pixel] = static_cast<float>(probability);
+                uncertainty[pixel] = static_cast<float>(binary_entropy(probability));
             }
         }
         if (options.progress) options.progress(i + 1, count);
     }
     result.passes = count;
     return result;
+}
+
+}  // namespace detail
+
+/// Segments a sequence by change detection, with the uncertainty of every pixel.
+///
+/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
+/// @throws ShapeError if the frames are too small for the backbone; OptionError for an unknown number of flips
+/// @source paper §2.1.4, §3.4.3
+template <class Model, PredictionFusion Fusion>
+Segmentation segment_with_uncertainty(const Model& model, const Images& frames, const Fusion& fusion,
+                                      const SegmentOptions& options = {}) {
+    return segment_flipped(frames, options, [&](const Images& seen, const SegmentOptions& of_seen) {
+        return detail::segment_once(model, seen, fusion, of_seen);
+    });
+}
+
+/// Segments every frame by itself, with the uncertainty of every pixel: the entropy of its probability.
+///
+/// @shape frames (N, H, W, 1) in [0, 1] → for each task (N, H, W)
+/// @throws ShapeError if the frames are too small for the backbone; OptionError for an unknown number of flips
+template <class Backbone>
+Segmentation segment_with_uncertainty(const SingleFrame<Backbone>& model, const Images& frames,
+                                      const SegmentOptions& options = {}) {
+    return segment_flipped(frames, options, [&](const Images& seen, const SegmentOptions& of_seen) {
+        return detail::segment_once(model, seen, of_seen);
+    });
 }
 
 /// Segments every frame by itself.

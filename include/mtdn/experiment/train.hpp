@@ -25,7 +25,7 @@ template <class Model>
                                 const LossFactory<typename Model::Backend>& loss = {}) {
     Trainer<Model> trainer(model, data, options, loss);
     trainer.run([](auto&, bool) { return true; });
-    if (options.keep_best) trainer.restore_best();
+    trainer.settle();
     const auto& position = trainer.position();
     return {position.curve, position.best_epoch,
             position.best_epoch >= 0 ? position.best : std::numeric_limits<double>::quiet_NaN()};

@@ -63,6 +63,7 @@ struct TrainOptions {
     /// begins anew behind them
     Index frozen_epochs = 0;
     double clip = 0;                ///< largest norm of the gradient; 0: any
+    double ema = 0;                 ///< decay a step of the average of weights that is validated and kept; 0: none
     LossOptions loss = LossOptions();  ///< of every task (written so, or g++ 12 warns at a user's call)
     std::map<std::string, double> task_weights{};  ///< of the tasks' losses; 1 where none is given
     BatchNormPolicy batch_norm = BatchNormPolicy::branch;  ///< source of batch statistics

@@ -13,6 +13,7 @@
 #include <mtdn/data/resize.hpp>
 #include <mtdn/experiment/gradient_exchange.hpp>
 #include <mtdn/experiment/step_input.hpp>
+#include <mtdn/experiment/weight_average.hpp>
 #include <mtdn/nn/flat.hpp>
 #include <mtdn/nn/state.hpp>
 #include <mtdn/optim/adamw.hpp>
@@ -72,6 +73,7 @@ public:
         groups_ = make_groups(true);
         if (options_.frozen_epochs > 0) groups_without_backbone_ = make_groups(false);
         make_losses(loss);
+        if (options_.ema != 0) average_.emplace(model_.parameters(), detail::state_items(model_), options_.ema);
         if (!tape_.shared()) return;
         exchange_.emplace(model_.parameters(), options_.bucket);
         tape_.on_way_back([this] { exchange_->advance(tape_); });
@@ -82,7 +84,7 @@ public:
 
     /// Where the run stands; losses that are still being worked out are waited for.
     const TrainingPosition& position() {
-        settle(0);
+        read_losses(0);
         return position_;
     }
     const TrainOptions& options() const { return options_; }
@@ -147,12 +149,21 @@ public:
             if (std::isfinite(options_.max_seconds)) options_.ranks.broadcast(std::span(&late, 1));
             if (!goes_on || late > 0) break;
         }
-        settle(0);
+        read_losses(0);
     }
 
-    /// Gives the model its best weights, if there was a validation.
-    void restore_best() {
-        if (!best_.empty()) load_state(model_, best_, "Trainer");
+    /// Whether a moving average of the weights is kept.
+    bool averages() const { return average_.has_value(); }
+    /// As long as what it returns lives, the model has the weights that are validated: the averaged ones, if there are.
+    auto validated_weights() { return typename WeightAverage<B>::InPlace(average_ ? &*average_ : nullptr); }
+
+    /// Gives the model the weights that training was for: with `keep_best` the best, if there was a validation; else
+    /// the average, if one is kept; else the last.
+    void settle() {
+        if (options_.keep_best && !best_.empty())
+            load_state(model_, best_, "Trainer");
+        else if (average_)
+            average_->settle();
     }
 
     /// Learning rate of the present epoch.
@@ -253,9 +264,10 @@ private:
         optimizer_.step(model_.parameters().values, model_.parameters().gradients,
                         freezes ? groups_without_backbone_ : groups_, current_rate());
         for (const auto& [path, parameter] : parameters_) ++parameter->version;
+        if (average_) average_->update(position_.epoch * batches() + position_.batch);
         if constexpr (LateNumber<B>::late) {
             expect(step.loss);
-            settle(1);
+            read_losses(1);
         }
     }
 
@@ -277,7 +289,7 @@ private:
         step.loss = value_of(loss);
         if constexpr (!LateNumber<B>::late) {
             expect(step.loss);
-            settle(0);
+            read_losses(0);
         }
         if (exchange_) exchange_->begin();
         tape_.backward(loss);
@@ -288,13 +300,13 @@ private:
         pass.commit();
     }
 
-    // Notes the present step's loss, to be read by `settle`.
+    // Notes the present step's loss, to be read by `read_losses`.
     void expect(const Tensor<B>& loss) {
         losses_to_come_.push_back({LateNumber<B>(loss), position_.epoch, position_.batch, Objective<Model>::items(batch_)});
     }
 
     // Reads the losses that were noted, but for the last few.
-    void settle(std::size_t but) {
+    void read_losses(std::size_t but) {
         while (losses_to_come_.size() > but) {
             const ExpectedLoss next = losses_to_come_.front();
             losses_to_come_.erase(losses_to_come_.begin());
@@ -308,11 +320,12 @@ private:
 
     void finish_epoch(double seconds) {
         const auto begin = std::chrono::steady_clock::now();
-        settle(0);
+        read_losses(0);
         EpochRecord record{position_.epoch, current_rate(),
                            position_.loss_sum / static_cast<double>(position_.loss_pairs),
                            std::numeric_limits<double>::quiet_NaN(), {}, 0};
         if (!validation_.validation().empty()) {
+            const auto averaged = validated_weights();
             const auto selection = selection_score(model_, validation_.validation(), options_.ranks);
             record.validation = position_.last = selection.mean;
             record.validation_tasks = selection.tasks;
@@ -360,6 +373,7 @@ private:
     StepKinds<B> steps_;
     StepInput<Model> input_;
     std::optional<GradientExchange<B>> exchange_;  // with other ranks, if there are any
+    std::optional<WeightAverage<B>> average_;
     std::vector<detail::NamedParameter<B>> parameters_;
     std::vector<ParameterGroup> groups_, groups_without_backbone_;
     std::vector<AnyLoss<B>> losses_;

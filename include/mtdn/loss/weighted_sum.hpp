@@ -1,5 +1,7 @@
 #pragma once
 
+#include <charconv>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +34,7 @@ private:
 
 /// Which loss, chosen at run time.
 struct LossOptions {
-    /// "focal", "cross-entropy", "dice", "tversky", or a sum such as "focal+dice"
+    /// "focal", "cross-entropy", "dice", "tversky", or a sum such as "focal+dice:0.5" (see `loss_terms`)
     std::string name = "focal";
     double gamma = 2;                         ///< focal: focusing exponent
     double beta = 1;                          ///< class weights (total / count)^β; 0: none
@@ -41,30 +43,47 @@ struct LossOptions {
     TverskyOptions tversky{.false_positives = 0.3, .false_negatives = 0.7};  ///< Tversky: its weights
 };
 
+/// The terms of a sum of losses, `focal+dice:0.5`, each with its weight: 1 where none is written.
+///
+/// @throws OptionError if a term is no loss that has a name, or its weight is no positive number
+[[gnu::cold]] inline std::vector<std::pair<std::string, double>> loss_terms(const std::string& text) {
+    std::vector<std::pair<std::string, double>> terms;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find('+', begin), text.size());
+        const std::string term = text.substr(begin, end - begin), name = term.substr(0, term.find(':'));
+        require<OptionError>(name == "focal" || name == "cross-entropy" || name == "dice" || name == "tversky",
+                             "make_loss: no loss \"", name, "\"; expected focal, cross-entropy, dice, tversky, or ",
+                             "several joined by +, each with its weight if that is not 1: focal+dice:0.5");
+        double weight = 1;
+        if (name.size() < term.size()) {
+            const char *first = term.data() + name.size() + 1, *last = term.data() + term.size();
+            const auto [stop, error] = std::from_chars(first, last, weight);
+            require<OptionError>(error == std::errc{} && stop == last && std::isfinite(weight) && weight > 0,
+                                 "make_loss: the weight of ", name, " must be a positive number, got \"",
+                                 std::string(first, last), "\"");
+        }
+        terms.emplace_back(name, weight);
+        begin = end + 1;
+    }
+    return terms;
+}
+
 /// The loss that the options name, with these class weights where it takes any.
 ///
-/// @throws OptionError if the name is none of those listed at `LossOptions::name`
+/// @throws OptionError as `loss_terms`
 template <Backend B>
 [[gnu::cold]] AnyLoss<B> make_loss(B& backend, const LossOptions& options, std::span<const double> class_weights = {}) {
     std::vector<std::pair<double, AnyLoss<B>>> terms;
-    for (std::size_t begin = 0; begin <= options.name.size();) {
-        const std::size_t end = std::min(options.name.find('+', begin), options.name.size());
-        const std::string name = options.name.substr(begin, end - begin);
+    for (const auto& [name, weight] : loss_terms(options.name)) {
         if (name == "focal")
             terms.emplace_back(
-                1, FocalLoss<B>(backend, {options.gamma, options.reduction, options.smoothing}, class_weights));
+                weight, FocalLoss<B>(backend, {options.gamma, options.reduction, options.smoothing}, class_weights));
         else if (name == "cross-entropy")
-            terms.emplace_back(1, cross_entropy(backend, class_weights, options.reduction));
-        else if (name == "dice")
-            terms.emplace_back(1, TverskyLoss<B>());
-        else if (name == "tversky")
-            terms.emplace_back(1, TverskyLoss<B>(options.tversky));
+            terms.emplace_back(weight, cross_entropy(backend, class_weights, options.reduction));
         else
-            fail<OptionError>("make_loss: no loss \"", name,
-                              "\"; expected focal, cross-entropy, dice, tversky, or several joined by +");
-        begin = end + 1;
+            terms.emplace_back(weight, name == "dice" ? TverskyLoss<B>() : TverskyLoss<B>(options.tversky));
     }
-    if (terms.size() == 1) return std::move(terms.front().second);
+    if (terms.size() == 1 && terms.front().first == 1) return std::move(terms.front().second);
     return WeightedSum<B>(std::move(terms));
 }
 
