@@ -102,17 +102,20 @@ public:
                 position_.epoch - 1 - position_.best_epoch >= options_.patience);
     }
 
-    /// Steps of an epoch: the first of the sampler's, whose order is another one in every epoch.
+    /// Steps of an epoch.
     Index batches() const {
-        const Index all = sampler_.batches();
-        return options_.epoch_pairs == 0 ? all : std::min(all, (options_.epoch_pairs + options_.batch - 1) / options_.batch);
+        return options_.epoch_pairs == 0 ? sampler_.batches()
+                                         : (options_.epoch_pairs + options_.batch - 1) / options_.batch;
     }
 
     /// One step, and behind an epoch's last batch the validation. Returns whether the epoch is done.
     bool step() {
         const auto begin = std::chrono::steady_clock::now();
-        sampler_.batch(position_.epoch, position_.batch, batch_);
-        const double loss = learn(batch_);
+        // The sampler's order is another one in every round; an epoch is the first batches of one, or of several.
+        const Index all = sampler_.batches(), rounds = (batches() + all - 1) / all;
+        const Index round = position_.epoch * rounds + position_.batch / all;
+        sampler_.batch(round, position_.batch % all, batch_);
+        const double loss = learn(batch_, round);
         const Index pairs = Objective<Model>::items(batch_);
         position_.loss_sum += loss * static_cast<double>(pairs);
         position_.loss_pairs += pairs;
@@ -244,12 +247,12 @@ private:
     }
 
     // Forward, backward, update; returns the loss.
-    double learn(const Batch& batch) {
+    double learn(const Batch& batch, Index round) {
         B& backend = model_.backend();
         share_of(batch, options_.ranks.rank(), options_.ranks.size(), share_);
         tape_.set_counts(share_.counts);
-        assemble(sequences_, model_.tasks(), batch, share_, options_.augmentation, options_.seed, position_.epoch,
-                 threads(), data_);
+        assemble(sequences_, model_.tasks(), batch, share_, options_.augmentation, options_.seed, round, threads(),
+                 data_);
         const Shape shape = shape_of(data_.frames);
         all_.resize(static_cast<std::size_t>(shape.frames));
         std::iota(all_.begin(), all_.end(), Index{0});
