@@ -15,6 +15,7 @@
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/experiment/live.hpp>
 #include <mtdn/experiment/model_description.hpp>
+#include <mtdn/experiment/partner_sensitivity.hpp>
 #include <mtdn/experiment/segment_options.hpp>
 #include <mtdn/experiment/tiles.hpp>
 #include <mtdn/experiment/train_options.hpp>
@@ -76,6 +77,10 @@ public:
     ///
     /// @throws OptionError if it does not compare frames
     virtual std::map<std::string, mtdn::Array<float, 3>> change(const mtdn::Images& two_frames) const = 0;
+    /// A sequence's masks by each partner alone, by task.
+    ///
+    /// @throws OptionError if it does not compare frames
+    virtual std::map<std::string, mtdn::PartnerMasks> partner_masks(const mtdn::Sequence& sequence) const = 0;
     /// Trains, writing the run's files as it goes; the model then has its best weights.
     virtual std::vector<mtdn::EpochRecord> train(const mtdn::Dataset& data, const mtdn::TrainOptions& options,
                                                  const RunOptions& run) = 0;

@@ -82,6 +82,14 @@ public:
         return answers;
     }
 
+    std::map<std::string, mtdn::PartnerMasks> partner_masks(
+        [[maybe_unused]] const mtdn::Sequence& sequence) const override {
+        if constexpr (compares)
+            return mtdn::partner_masks(model_, sequence);
+        else
+            mtdn::fail<mtdn::OptionError>("a single-frame model has no partners; expected a Siamese one");
+    }
+
     std::vector<mtdn::EpochRecord> train(const mtdn::Dataset& data, const mtdn::TrainOptions& options,
                                          const RunOptions& run) override {
         mtdn::Trainer<Model> trainer(model_, data, options);

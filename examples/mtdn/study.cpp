@@ -1,19 +1,10 @@
-// The report of a study: the paper's Tables 1 to 6 and Figures 6 to 9, beside what was published.
-#include "study.hpp"
-
-#include <cmath>
-#include <map>
-#include <optional>
+// The report of a study: the paper's Tables 1 to 6 and Figures 6 to 9, beside what was published; ablations.
+#include "study_results.hpp"
 
 #include "pictures.hpp"
-#include "published.hpp"
 #include "scores.hpp"
 
-#include <mtdn/change/pairs.hpp>
-#include <mtdn/data/read_predictions.hpp>
 #include <mtdn/io/csv.hpp>
-#include <mtdn/io/json.hpp>
-#include <mtdn/io/report.hpp>
 #include <mtdn/version.hpp>
 
 namespace {
@@ -21,113 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 using mtdn::Index;
 using mtdn::Json;
-
-std::string digits(double value, int count = 5) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.*f", count, value);
-    return text;
-}
-
-std::string signed_digits(double value, int count = 5) { return (value < 0 ? "−" : "+") + digits(std::abs(value), count); }
-
-/// All masks and scores of a study, and the figures that it is held against.
-class Results {
-public:
-    explicit Results(const Study& study) : study_(study) {
-        for (const auto& recipe : study.recipes)
-            for (const auto& fusion : fusions_of(recipe)) {
-                const fs::path folder = study.masks(recipe.name, fusion);
-                if (!fs::exists(folder)) continue;
-                auto read = mtdn::read_predictions(folder, study.data, mtdn::MaskPolarity{});
-                for (const auto& sequence : study.data.sequences())
-                    if (const auto found = read.masks.find(sequence.name); found != read.masks.end())
-                        tables_[{recipe.name, fusion}][sequence.split].add(sequence.name,
-                                                                           mtdn::score(found->second, sequence.masks));
-                masks_[{recipe.name, fusion}] = std::move(read.masks);
-            }
-        const fs::path expected = study.data_folder / "predictions" / "expected.json";
-        if (!study.data_folder.empty() && fs::exists(expected)) expected_ = mtdn::parse_json_file(expected);
-    }
-
-    using Way = std::pair<std::string, std::string>;  ///< recipe and fusion
-    const std::map<Way, std::map<mtdn::Split, mtdn::ScoreTable>>& tables() const { return tables_; }
-    const std::map<std::string, mtdn::TaskMasks>* masks(const Way& way) const {
-        const auto found = masks_.find(way);
-        return found == masks_.end() ? nullptr : &found->second;
-    }
-
-    /// A score of one sequence, or of all of the split where `sequence` is null.
-    std::optional<double> ours(const Way& way, mtdn::Split split, int task, const std::string& score,
-                               const mtdn::Sequence* sequence) const {
-        const auto of_way = tables_.find(way);
-        if (of_way == tables_.end() || !of_way->second.contains(split)) return std::nullopt;
-        const auto& table = of_way->second.at(split);
-        const auto function = score == "macro_iou" ? mtdn::macro_iou : mtdn::macro_f1;
-        const auto& name = study_.data.tasks()[static_cast<std::size_t>(task - 1)];
-        const auto tasks = table.tasks();
-        if (std::find(tasks.begin(), tasks.end(), name) == tasks.end()) return std::nullopt;
-        if (!sequence) return function(table.task(name).total(), table.absent());
-        for (const auto& row : table.rows())
-            if (const auto found = row.score.tasks.find(name); row.sequence == sequence->name && found != row.score.tasks.end())
-                return function(found->second.total(), table.absent());
-        return std::nullopt;
-    }
-
-    /// What was published for the same: on the test filaments in the paper, on others in the dataset's expected.json.
-    std::optional<double> published(const Way& way, mtdn::Split split, int task, const std::string& score,
-                                    const mtdn::Sequence* sequence) const {
-        if (study_.data_folder.empty()) return std::nullopt;
-        if (split == mtdn::Split::test) {
-            if (!sequence) return whole_test_set() ? published_score(way.first, way.second, task, score, 0) : std::nullopt;
-            const int filament = filament_of(*sequence);
-            return filament > 0 ? published_score(way.first, way.second, task, score, filament) : std::nullopt;
-        }
-        const auto key = [](const std::string& name) { return name.starts_with("mtdn-") ? name.substr(5) : name; }(way.first);
-        const auto& task_name = study_.data.tasks()[static_cast<std::size_t>(task - 1)];
-        const auto path = Json::json_pointer("/" + key + "/" + way.second + "/" + task_name + "/" +
-                                             (sequence ? sequence->name : "total") + "/" + score);
-        return expected_.contains(path) ? std::optional(expected_[path].get<double>()) : std::nullopt;
-    }
-
-    /// Whether anything was published on these data.
-    bool has_published() const { return !study_.data_folder.empty() && (!expected_.is_null() || whole_test_set()); }
-
-    /// "ours (published, difference)", as far as there is any.
-    std::string cell(const Way& way, mtdn::Split split, int task, const std::string& score,
-                     const mtdn::Sequence* sequence) const {
-        return beside(ours(way, split, task, score, sequence), published(way, split, task, score, sequence));
-    }
-    static std::string beside(std::optional<double> ours, std::optional<double> published) {
-        if (!ours) return "–";
-        if (!published) return digits(*ours);
-        return digits(*ours) + " (" + digits(*published) + ", " + signed_digits(*ours - *published) + ")";
-    }
-
-    /// Mean over both tasks.
-    std::optional<double> overall(const Way& way, mtdn::Split split, bool of_paper) const {
-        const auto one = [&](int task) {
-            return of_paper ? published(way, split, task, "macro_f1", nullptr) : ours(way, split, task, "macro_f1", nullptr);
-        };
-        const auto first = one(1), second = one(2);
-        return first && second ? std::optional((*first + *second) / 2) : std::nullopt;
-    }
-
-private:
-    static int filament_of(const mtdn::Sequence& sequence) {
-        const Json metadata = mtdn::parse_json(sequence.metadata, "metadata of sequence " + sequence.name);
-        return metadata.is_object() && metadata.contains("filament") && metadata["filament"].is_number_integer()
-                   ? metadata["filament"].get<int>() : 0;
-    }
-    bool whole_test_set() const {
-        const auto test = study_.data.test();
-        return test.size() == 2 && filament_of(test[0]) + filament_of(test[1]) == 13 && filament_of(test[0]) * filament_of(test[1]) == 42;
-    }
-
-    const Study& study_;
-    std::map<Way, std::map<mtdn::Split, mtdn::ScoreTable>> tables_;
-    std::map<Way, std::map<std::string, mtdn::TaskMasks>> masks_;
-    Json expected_;
-};
 
 /// The tables of one split.
 class SplitReport {
@@ -178,10 +62,13 @@ private:
 
     void gain() {
         const Way unet{"unet-a2", "single-frame"}, mtdn{"mtdn-init2", "backward"};
-        const auto before = results_.ours(unet, split_, 2, "macro_f1", nullptr), after = results_.ours(mtdn, split_, 2, "macro_f1", nullptr);
+        const auto before = results_.ours(unet, split_, 2, "macro_f1", nullptr);
+        const auto after = results_.ours(mtdn, split_, 2, "macro_f1", nullptr);
         if (!before || !after) return;
-        std::string text = "MTDN's gain on U-Net, F1 of " + task_name(2) + ": " + signed_digits(100 * (*after / *before - 1), 2) + " %";
-        const auto old = results_.published(unet, split_, 2, "macro_f1", nullptr), now = results_.published(mtdn, split_, 2, "macro_f1", nullptr);
+        std::string text = "MTDN's gain on U-Net, F1 of " + task_name(2) + ": " +
+                           signed_digits(100 * (*after / *before - 1), 2) + " %";
+        const auto old = results_.published(unet, split_, 2, "macro_f1", nullptr);
+        const auto now = results_.published(mtdn, split_, 2, "macro_f1", nullptr);
         if (old && now) text += " (published " + signed_digits(100 * (*now / *old - 1), 2) + " %)";
         report_.text(text + ".");
     }
@@ -212,7 +99,8 @@ private:
 
     void initialisations() {
         std::vector<Row> rows{both_tasks_head()};
-        for (const std::string name : {"mtdn", "mtdn-init1", "mtdn-init2"}) rows.push_back(both_tasks(name, {name, "backward"}));
+        for (const std::string name : {"mtdn", "mtdn-init1", "mtdn-init2"})
+            rows.push_back(both_tasks(name, {name, "backward"}));
         report_.table("Table 5: initialisation of the backbone; F1", std::move(rows));
     }
 
@@ -227,8 +115,11 @@ private:
     void winner() {
         std::optional<double> best;
         Way of;
-        for (const auto& [way, tables] : results_.tables())
-            if (const auto score = results_.overall(way, split_, false); score && (!best || *score > *best)) {
+        for (const auto& model : models_of(study_))
+            for (const auto& fusion : model.fusions) {
+                const Way way{model.recipe.name, fusion};
+                const auto score = results_.overall(way, split_, false);
+                if (!model.published || !score || (best && *score <= *best)) continue;
                 best = score;
                 of = way;
             }
@@ -256,12 +147,14 @@ private:
                 };
                 add("feature F1 over time", "_f1.png");
                 add("frame, truth and predictions", ".png");
-                for (const auto& task : study_.data.tasks()) add("what is wrong of " + task, "_" + task + "_confusion.png");
+                for (const auto& task : study_.data.tasks())
+                    add("what is wrong of " + task, "_" + task + "_confusion.png");
             }
         };
         const auto split = std::string(mtdn::name_of(split_));
-        draw(split + "_models", "Figures 6 and 7", {{"U-Net", {{"unet-a1", "single-frame"}, {"unet-a2", "single-frame"}}},
-                                                    {"MTDN", {{"mtdn-init2", "backward"}}}});
+        draw(split + "_models", "Figures 6 and 7",
+             {{"U-Net", {{"unet-a1", "single-frame"}, {"unet-a2", "single-frame"}}},
+              {"MTDN", {{"mtdn-init2", "backward"}}}});
         draw(split + "_initialisation", "Figure 8", {{"no init", {{"mtdn", "backward"}}},
                                                      {"init1", {{"mtdn-init1", "backward"}}},
                                                      {"init2", {{"mtdn-init2", "backward"}}}});
@@ -291,13 +184,15 @@ void table_of_data(mtdn::Report& report, const Study& study, bool published) {
                         std::to_string(frames), std::to_string(pairs)});
     }
     report.table("Table 1: frames, and pairs of two different ones in either order counted once", std::move(rows));
-    if (published) report.text("Published: 126 frames and 2986 pairs to train on (the table prints 231, which are all frames, and 2968), 64 and "
-                "1188 for validation, 41 and 442 for the test.");
+    if (published)
+        report.text("Published: 126 frames and 2986 pairs to train on (the table prints 231, which are all frames, and "
+                    "2968), 64 and 1188 for validation, 41 and 442 for the test.");
 }
 
 void learning(mtdn::Report& report, const Study& study) {
     report.heading("Training");
-    std::vector<mtdn::Report::Row> rows{{"model", "parameters", "epochs", "best epoch", "best validation score", "minutes", "seconds an epoch"}};
+    std::vector<mtdn::Report::Row> rows{
+        {"model", "parameters", "epochs", "best epoch", "best validation score", "minutes", "seconds an epoch"}};
     std::vector<mtdn::PlotPanel> panels{{"loss", "epoch", "mean loss of an epoch", {}, {}},
                                         {"validation", "epoch", "score", {}, std::pair{0.0, 1.0}}};
     for (const auto& recipe : study.recipes) {
@@ -305,9 +200,11 @@ void learning(mtdn::Report& report, const Study& study) {
         if (!fs::exists(run / "result.json")) continue;
         const Json result = mtdn::parse_json_file(run / "result.json");
         const double seconds = result.at("seconds").get<double>(), epochs = result.at("epochs").get<double>();
-        rows.push_back({recipe.name, std::to_string(result.at("parameters").get<Index>()), std::to_string(result.at("epochs").get<Index>()),
-                        std::to_string(result.at("best_epoch").get<Index>() + 1), digits(result.at("best_validation").get<double>()),
-                        digits(seconds / 60, 1), digits(seconds / std::max(1.0, epochs), 1)});
+        rows.push_back({recipe.name, std::to_string(result.at("parameters").get<Index>()),
+                        std::to_string(result.at("epochs").get<Index>()),
+                        std::to_string(result.at("best_epoch").get<Index>() + 1),
+                        digits(result.at("best_validation").get<double>()), digits(seconds / 60, 1),
+                        digits(seconds / std::max(1.0, epochs), 1)});
         const auto curve = mtdn::read_csv(run / "curve.csv");
         const auto epoch = curve.numbers("epoch");
         panels[0].lines.push_back({recipe.name, epoch, curve.numbers("loss"), {}, {}, false});
@@ -317,8 +214,8 @@ void learning(mtdn::Report& report, const Study& study) {
     fs::create_directories(study.folder / "pictures");
     mtdn::write_png(study.folder / "pictures" / "curves.png", mtdn::plot(panels));
     report.picture("Learning curves", study.folder / "pictures" / "curves.png");
-    report.text("The score of models that compare frames is the macro F1 over the four categories of change, that of the "
-                "single-frame models the macro F1 over background and feature: they are not to be compared.");
+    report.text("The score of models that compare frames is the macro F1 over the four categories of change, that of "
+                "the single-frame models the macro F1 over background and feature: they are not to be compared.");
 }
 
 }  // namespace
@@ -326,21 +223,24 @@ void learning(mtdn::Report& report, const Study& study) {
 void write_report(const Study& study) {
     const Results results(study);
     mtdn::Report report("MultiTaskDeltaNet: the study on " + study.data.name());
-    const auto& first = study.recipes.front();
-    report.text(mtdn::concatenate("Scale ", study.scale, ": width ", first.model.width, ", frames ",
-                                  first.model.size == 0 ? std::string("as they are") : mtdn::concatenate("of ", first.model.size, " pixels"),
-                                  "; seed ", study.seed, "; mtdn ", mtdn::version,
-                                  ". Scores are macro means over background and feature, of the confusion matrix summed over frames, "
-                                  "at the frames' own size. In brackets: published, and ours minus published."));
+    const auto& model = study.recipes.front().model;
+    const auto size = model.size == 0 ? "as they are" : mtdn::concatenate("of ", model.size, " pixels");
+    report.text(mtdn::concatenate("Scale ", study.scale, ": width ", model.width, ", frames ", size, "; seed ",
+                                  study.seed, "; mtdn ", mtdn::version,
+                                  ". Scores are macro means over background and feature, of ",
+                                  "the confusion matrix summed over frames, at the frames' own size. In brackets: ",
+                                  "published, and ours minus published."));
     table_of_data(report, study, results.has_published());
     Json scores;
     for (const auto& [way, tables] : results.tables())
         for (const auto& [split, table] : tables)
             scores[way.first][way.second][std::string(mtdn::name_of(split))] = scores_json(table);
-    mtdn::write_json(study.folder / "scores.json", scores);
     for (const auto split : {mtdn::Split::test, mtdn::Split::validation})
         if (!study.data.split(split).empty()) SplitReport(report, study, results, split).write();
+    report_partners(report, study, scores);
+    report_ablations(report, study, results);
     learning(report, study);
+    mtdn::write_json(study.folder / "scores.json", scores);
     mtdn::write_file(study.folder / "report.html", report.html());
     mtdn::write_file(study.folder / "report.md", report.markdown(study.folder));
 }

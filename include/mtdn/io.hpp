@@ -8,8 +8,11 @@
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/data/read_predictions.hpp>
 #include <mtdn/data/regions.hpp>
+#include <mtdn/data/thinned.hpp>
 #include <mtdn/data/write_dataset.hpp>
+#include <mtdn/experiment/ablations.hpp>
 #include <mtdn/experiment/checkpoint.hpp>
+#include <mtdn/experiment/partner_sensitivity.hpp>
 #include <mtdn/experiment/recipe.hpp>
 #include <mtdn/experiment/weights.hpp>
 #include <mtdn/io/csv.hpp>

@@ -1,6 +1,9 @@
 #include "program/program.hpp"
 
-#include <mtdn/experiment/recipe.hpp>
+#include <set>
+#include <tuple>
+
+#include <mtdn/experiment/ablations.hpp>
 
 using namespace mtdn;
 using namespace mtdn::testing;
@@ -44,11 +47,54 @@ TEST_CASE("reproduce trains what is asked, then, resumed, the rest, and reports 
         CHECK(std::filesystem::file_size(out + "/" + link) > 100);
     }
     for (auto at = page.find("data:image/png"); at != std::string::npos; at = page.find("data:image/png", at + 1)) ++embedded;
-    CHECK(links == 2 * 3 * 4 + 1);  // two splits, three figures of four pictures, the learning curves
+    CHECK(links == 2 * 3 * 4 + 2);  // two splits, three figures of four pictures, learning curves, partners
     CHECK(embedded == links);
 
     const auto scores = parse_json(text_of(out + "/scores.json"), "scores.json");
     CHECK(scores.size() == 7);
     CHECK(scores["mtdn-init2"]["ensemble"]["test"]["A2"]["total"]["macro_f1"].get<double>() > 0.5);
     CHECK(scores["unet-a1"].size() == 1);
+    CHECK(scores["mtdn"]["partners"]["validation"]["A2"]["changed"].get<double>() > 0);
+}
+
+TEST_CASE("every variant of an ablation differs from its base, and is named once") {
+    std::set<std::string> names;
+    for (const auto& recipe : recipes()) names.insert(recipe.name);
+    const auto chosen = [](const Recipe& r) {
+        return std::tuple(r.model.feature_fusion, r.model.backbone, r.options.batch_norm, r.options.clique,
+                          r.options.pairs, r.options.loss.name, r.every);
+    };
+    for (const auto& ablation : ablations())
+        for (const auto& variant : ablation.variants) {
+            INFO(ablation.name << ", " << variant.label);
+            const auto& base = recipe(variant.base);
+            CHECK(variant.recipe.init == base.init);
+            CHECK(variant.recipe.model.tasks == base.model.tasks);
+            CHECK((variant.recipe.name == base.name || names.insert(variant.recipe.name).second));
+            CHECK((chosen(variant.recipe) == chosen(base)) == (variant.recipe.name == base.name));
+        }
+}
+
+TEST_CASE("reproduce trains an ablation with what it is held against, and reports it") {
+    const Scratch scratch;
+    const auto out = (scratch / "study").string();
+    const auto command = "reproduce --scale quick --out " + out + " --epochs 1 --width 4 --minutes 0.004 --json";
+    const auto run = mtdn_run(scratch, command + " --ablation labels,self-pairs");
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    CHECK(parse_json(run.out, "stdout")["models"] == 3 * 4 + 1);
+    CHECK(std::filesystem::exists(out + "/runs/labels-unet-a2-8/best.safetensors"));
+    CHECK_FALSE(std::filesystem::exists(out + "/runs/mtdn-init1"));
+    const auto markdown = text_of(out + "/report.md");
+    for (const std::string wanted : {"| mtdn, 1/8 |", "| unet-a2, all |", "| without |", "(pictures/labels.png)"})
+        CHECK(markdown.find(wanted) != std::string::npos);
+    const auto scores = parse_json(text_of(out + "/scores.json"), "scores.json");
+    CHECK(scores["self-pairs-without"]["backward"]["test"].contains("A1"));
+    CHECK(scores["labels-unet-a1-4"]["single-frame"]["validation"].contains("A1"));
+
+    // What is done is left alone, and what is there is reported whatever is asked for.
+    CHECK(mtdn_run(scratch, command + " --resume --models mtdn").status == 0);
+    CHECK(text_of(out + "/report.md") == markdown);
+    CHECK(mtdn_run(scratch, command + " --resume --clique 2 --ablation clique").err.find("--clique") != std::string::npos);
+    CHECK(mtdn_run(scratch, command + " --resume --ablation colour").status == 2);
 }

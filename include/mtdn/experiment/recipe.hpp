@@ -18,6 +18,7 @@ struct Recipe {
     ModelDescription model;    ///< without tasks: all that the dataset has
     TrainOptions options;
     std::string init{};        ///< recipe of the run whose backbone it begins from; none: random weights
+    Index every = 1;           ///< every so many-th frame of each training sequence is learned from
 };
 
 /// The published recipes: batch, rate and tasks differ, and the network's kind; all else is the defaults of

@@ -48,7 +48,9 @@ struct EpochRecord {
 /// Options of training. The defaults are the published recipe.
 struct TrainOptions {
     Index epochs = 500;             ///< at most
-    Index epoch_pairs = 0;          ///< an epoch is so many pairs, rounded up to whole batches; 0: all that there are
+    /// an epoch is so many pairs (frames), rounded up to whole batches; 0: all that there are; more than these: as many
+    /// batches, from several rounds of all in an order each
+    Index epoch_pairs = 0;
     Index batch = 16;               ///< pairs a step; frames, where a single-frame model is trained
     std::string pairs = "ordered_self";  ///< pair policy: unordered, unordered_self, ordered, ordered_self
     Index clique = 0;               ///< K > 0: cliques of K frames instead of random pairs; batch is a multiple of K²

@@ -109,10 +109,10 @@ public:
                 position_.epoch - 1 - position_.best_epoch >= options_.patience);
     }
 
-    /// Steps of an epoch: the first of the sampler's, whose order is another one in every epoch.
+    /// Steps of an epoch.
     Index batches() const {
-        const Index all = sampler_.batches();
-        return options_.epoch_pairs == 0 ? all : std::min(all, (options_.epoch_pairs + options_.batch - 1) / options_.batch);
+        return options_.epoch_pairs == 0 ? sampler_.batches()
+                                         : (options_.epoch_pairs + options_.batch - 1) / options_.batch;
     }
 
     /// One step, and behind an epoch's last batch the validation. Returns whether the epoch is done.
@@ -120,8 +120,11 @@ public:
     /// On a backend that queues its work the loss is read in the step after, so that is where an Error comes from.
     bool step() {
         const auto begin = std::chrono::steady_clock::now();
-        sampler_.batch(position_.epoch, position_.batch, batch_);
-        learn(batch_);
+        // The sampler's order is another one in every round; an epoch is the first batches of one, or of several.
+        const Index all = sampler_.batches(), rounds = (batches() + all - 1) / all;
+        const Index round = position_.epoch * rounds + position_.batch / all;
+        sampler_.batch(round, position_.batch % all, batch_);
+        learn(batch_, round);
         pairs_done_ += Objective<Model>::items(batch_);
         ++position_.batch;
         const bool epoch_done = position_.batch == batches();
@@ -251,7 +254,7 @@ private:
     }
 
     // Forward, backward, update.
-    void learn(const Batch& batch) {
+    void learn(const Batch& batch, Index round) {
         share_of(batch, options_.ranks.rank(), options_.ranks.size(), share_);
         tape_.set_counts(share_.counts);
         std::optional<FrozenBackbone> frozen_backbone;
@@ -259,7 +262,7 @@ private:
         if (freezes) frozen_backbone.emplace(parameters_);
         if (options_.frozen_epochs > 0 && position_.epoch == options_.frozen_epochs && position_.batch == 0)
             begin_optimizer_anew();
-        Step<B>& step = input_.prepare(batch, share_, position_.epoch, freezes, steps_);
+        Step<B>& step = input_.prepare(batch, share_, round, freezes, steps_);
         steps_.run(step, [&] { differentiate(step); });
         optimizer_.step(model_.parameters().values, model_.parameters().gradients,
                         freezes ? groups_without_backbone_ : groups_, current_rate());
