@@ -268,9 +268,11 @@ TEST_CASE("a dataset that was written reads back the same") {
     std::swap(sequence.frame_names[0], sequence.frame_names[1]);
     CHECK_THAT(message_of<DataError>([&] { write_dataset(scratch / "new", Dataset({}, {sequence})); }),
                Contains("\"a_2.png\" does not come after \"a_10.png\""));
-    sequence.name = "../s";
-    CHECK_THAT(message_of<DataError>([&] { write_dataset(scratch / "new", Dataset({}, {sequence})); }),
-               Contains("\"../s\""));
+    for (const std::string name : {"../s", "dataset.json"}) {
+        sequence.name = name;
+        CHECK_THAT(message_of<DataError>([&] { write_dataset(scratch / "new", Dataset({}, {sequence})); }),
+                   Contains("\"" + name + "\" cannot be a folder's name"));
+    }
     CHECK(scratch.count() == 1);  // nothing half-written beside "out"
 }
 
