@@ -343,8 +343,9 @@ void kinetics(KineticsCommand c, const Common& common) {
     const auto data = read_input(c);
     print_warnings(data.warnings());
     if (!c.masks.empty() && !c.interval)
-        print_warnings({{"--masks knows no times: the numbers in file names are taken for seconds and, where they do not "
-                         "rise, 0, 1, 2, ...; say by --interval how many seconds lie between frames"}});
+        print_warnings(
+            {{"--masks knows no times: the numbers in file names are taken for seconds and, where they do not "
+              "rise, 0, 1, 2, ...; say by --interval how many seconds lie between frames"}});
     std::optional<mtdn::Predictions> predictions;
     if (!c.prediction.empty())
         predictions = mtdn::read_predictions(c.prediction, data, polarity_of(c.polarity), c.threshold);
@@ -421,8 +422,10 @@ void add_kinetics(CLI::App& app, Common& common) {
         ->capture_default_str();
     command->add_option("--pixel-size-nm", c->pixel_size_nm, "Side of a pixel, if not the dataset's")
         ->check(CLI::PositiveNumber);
-    command->add_option("--interval", c->interval, "Seconds between frames, instead of the dataset's times or, of --masks, the "
-                                                   "numbers in file names")
+    command
+        ->add_option("--interval", c->interval,
+                     "Seconds between frames, instead of the dataset's times or, of --masks, the "
+                     "numbers in file names")
         ->check(CLI::PositiveNumber);
     command->add_flag("--enforce", c->kinetics.enforce, "Takes away what of the core lies outside the filament");
     command->add_option("--rate-window", c->kinetics.rate_window, "Frames that a rate is taken from, odd")

@@ -113,7 +113,8 @@ void segment_tiles(const SegmentCommand& c, const Common& common, const Network&
 void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(!c.data.empty() + !c.frames.empty() + !c.watch.empty() == 1,
                                      "segment: give one of --data, --frames and --watch");
-    mtdn::require<mtdn::OptionError>(c.name.empty() || c.data.empty(), "segment: sequences of --data have names; --name is of "
+    mtdn::require<mtdn::OptionError>(c.name.empty() || c.data.empty(),
+                                     "segment: sequences of --data have names; --name is of "
                                      "--frames or --watch");
     const auto network = open_network(c.model, common.machine);
     if (!c.watch.empty()) return segment_live(c, common, *network);
@@ -174,11 +175,15 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_option("--frames", c->frames, "Folder of frames, or a TIFF file of several pages");
     command->add_option("--watch", c->watch, "Folder into which frames are being written: segments each as it comes, with "
                                              "--fusion forward or consecutive, until none comes any more");
-    command->add_option("--idle", c->idle_seconds, "Seconds without a frame after which --watch ends, and after which a frame "
-                                                   "that cannot be read yet is left out")
-        ->check(CLI::PositiveNumber)->capture_default_str();
-    command->add_option("--name", c->name, "The film's name in --out; else that of its folder or file, or of the folder above "
-                                           "where the folder is called frames or images");
+    command
+        ->add_option("--idle", c->idle_seconds,
+                     "Seconds without a frame after which --watch ends, and after which a frame "
+                     "that cannot be read yet is left out")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--name", c->name,
+                        "The film's name in --out; else that of its folder or file, or of the folder above "
+                        "where the folder is called frames or images");
     auto* tile = command->add_option("--tile", c->tile, "Cuts the frames of --frames into tiles of so many pixels, a multiple of the "
                                                         "network's 2^depth, and reads them one at a time")
                      ->check(CLI::PositiveNumber);

@@ -19,8 +19,8 @@ struct WatchOptions {
 
 /// Segments frames as they come, until none comes any more: `<out>/<name>/<task>/<frame name>`.
 ///
-/// A frame that cannot be read is one that is still being written: it is waited for, and those behind it wait, too. After
-/// `idle_seconds` it is left out with a warning.
+/// A frame that cannot be read is one that is still being written: it is waited for, and those behind it wait, too.
+/// After `idle_seconds` it is left out with a warning.
 ///
 /// @return frames, those left out, latency (from the moment when a frame is complete to its masks on disk) and rate
 mtdn::Json watch(const WatchOptions& options, const Network& network);

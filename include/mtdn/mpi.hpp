@@ -190,7 +190,8 @@ private:
             check(MPI_Comm_size(front, &size), "MPI_Comm_size");
             check(MPI_Comm_dup(front, &behind), "MPI_Comm_dup");
             MPI_Comm machine = MPI_COMM_NULL;
-            check(MPI_Comm_split_type(front, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine), "MPI_Comm_split_type");
+            check(MPI_Comm_split_type(front, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine),
+                  "MPI_Comm_split_type");
             check(MPI_Comm_rank(machine, &local_rank), "MPI_Comm_rank");
             check(MPI_Comm_size(machine, &local_size), "MPI_Comm_size");
             MPI_Comm_free(&machine);

@@ -160,9 +160,11 @@ private:
             ncclResult_t result = ncclSuccess;
             for (std::size_t r = 0; r < ranks && result == ncclSuccess; ++r) {
                 const int peer = static_cast<int>(r);
-                result = ncclSend(static_cast<const T*>(state.sent) + r * piece, piece, type<T>, peer, state.comm, state.stream);
+                result = ncclSend(static_cast<const T*>(state.sent) + r * piece, piece, type<T>, peer, state.comm,
+                                  state.stream);
                 if (result != ncclSuccess) break;
-                result = ncclRecv(static_cast<T*>(state.received) + r * piece, piece, type<T>, peer, state.comm, state.stream);
+                result = ncclRecv(static_cast<T*>(state.received) + r * piece, piece, type<T>, peer, state.comm,
+                                  state.stream);
             }
             return result;
         });

@@ -114,7 +114,8 @@ TEST_CASE("regions that no file names are held against the frames, too, and noth
     write_png(scratch / "film/f.png", picture(0, 20, 30));
     FrameReader film(scratch / "film");
     const auto expect = [&](const std::vector<Region>& regions, const std::string& words) {
-        CHECK_THROWS_WITH(cut_regions(film, regions, scratch / "cut"), Contains("cut_regions: region") && Contains(words));
+        CHECK_THROWS_WITH(cut_regions(film, regions, scratch / "cut"),
+                          Contains("cut_regions: region") && Contains(words));
         CHECK(!std::filesystem::exists(scratch / "cut"));
     };
     expect({{"a", 26, 1, 5, 5}}, "columns 26 to 31");

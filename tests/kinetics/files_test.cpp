@@ -38,7 +38,8 @@ TEST_CASE("a table of kinetics takes figures of as many frames as there are name
 TEST_CASE("a table of areas takes as many as there are frames and partners") {
     const std::vector<std::string> frames{"0.png", "1.png"};
     const std::vector<std::vector<std::string>> partners{{"1.png"}, {"0.png"}};
-    CHECK(areas_table({{"A1", {{5}, {6}}}}, frames, partners).rows[1] == std::vector<std::string>{"1.png", "0.png", "6"});
+    CHECK(areas_table({{"A1", {{5}, {6}}}}, frames, partners).rows[1] ==
+          std::vector<std::string>{"1.png", "0.png", "6"});
     const auto error = [&](const EnsembleAreas& areas, const std::vector<std::vector<std::string>>& others) {
         return message_of<ShapeError>([&] { areas_table(areas, frames, others); });
     };

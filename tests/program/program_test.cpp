@@ -83,7 +83,9 @@ TEST_CASE("films written to one folder have names of their own, and none is over
     const auto segment = [&](const std::string& what) {
         return mtdn_run(scratch, "segment --model " + film().model + " --out " + out + " " + what);
     };
-    const auto frames = [&](Index i) { return film().data + "/" + data.sequences()[static_cast<std::size_t>(i)].name + "/frames"; };
+    const auto frames = [&](Index i) {
+        return film().data + "/" + data.sequences()[static_cast<std::size_t>(i)].name + "/frames";
+    };
     REQUIRE(segment("--frames " + frames(0)).status == 0);
     REQUIRE(segment("--frames " + frames(1)).status == 0);
     for (const auto* name : {&data.sequences()[0].name, &data.sequences()[1].name})
@@ -98,7 +100,8 @@ TEST_CASE("films written to one folder have names of their own, and none is over
         const auto refused = segment((how.ends_with("watch") ? how + " " : "--frames ") + elsewhere +
                                      (how.ends_with("watch") ? "" : how));
         CHECK(refused.status == 2);
-        CHECK(refused.err.find("holds masks of " + std::filesystem::weakly_canonical(film().data).string()) != std::string::npos);
+        CHECK(refused.err.find("holds masks of " + std::filesystem::weakly_canonical(film().data).string()) !=
+              std::string::npos);
     }
     CHECK(std::filesystem::last_write_time(mask) == before);
     CHECK(segment("--name other --frames " + elsewhere).status == 0);
@@ -118,9 +121,9 @@ TEST_CASE("segment follows a folder into which frames are being written, with th
         const auto live = (scratch / ("live_" + fusion)).string(), whole = (scratch / ("whole_" + fusion)).string();
         std::filesystem::create_directories(to);
         // A microscope: the second frame comes in two pieces, the second of them after a pause.
-        const auto copy = "sh -c 'cd " + to + "; cp " + from + sequence.frame_names[0] + " .; sleep 0.3; head -c 99 " + from +
-                          sequence.frame_names[1] + " > " + sequence.frame_names[1] + "; sleep 0.3; cp " + from + sequence.frame_names[1] +
-                          " .; sleep 0.3; cp " + from + sequence.frame_names[2] + " .' & ";
+        const auto copy = "sh -c 'cd " + to + "; cp " + from + sequence.frame_names[0] + " .; sleep 0.3; head -c 99 " +
+                          from + sequence.frame_names[1] + " > " + sequence.frame_names[1] + "; sleep 0.3; cp " + from +
+                          sequence.frame_names[1] + " .; sleep 0.3; cp " + from + sequence.frame_names[2] + " .' & ";
         const auto run = mtdn_run(scratch, "segment --json --idle 1.5 --model " + film().model + " --fusion " + fusion +
                                                " --watch " + to + " --out " + live, copy);
         INFO(run.err);

@@ -123,7 +123,8 @@ TEST_CASE("processes that mpirun starts share one search, and one of them shows 
     CHECK(run.out.find("model: ") == run.out.rfind("model: "));
 }
 
-TEST_CASE("a trial that has killed three workers without a checkpoint has failed, and one that has killed two goes on") {
+TEST_CASE(
+    "a trial that has killed three workers without a checkpoint has failed, and one that has killed two goes on") {
     const Scratch scratch;
     const auto out = scratch / "search";
     for (const char* trial : {"000", "001"}) std::filesystem::create_directories(out / "trials" / trial);

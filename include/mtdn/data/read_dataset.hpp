@@ -181,7 +181,8 @@ inline Dataset read_dataset(const std::filesystem::path& folder, const DatasetOp
     }
 }
 
-/// Reads frames alone: the pictures of one folder in natural order, or the pages of one TIFF file; `film_name` is its name.
+/// Reads frames alone: the pictures of one folder in natural order, or the pages of one TIFF file; `film_name` is its
+/// name.
 ///
 /// @throws DataError, IoError
 inline Sequence read_frames(const std::filesystem::path& path, std::optional<TimeRule> time = std::nullopt) {

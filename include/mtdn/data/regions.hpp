@@ -40,8 +40,8 @@ inline void require_valid(const Region& region, FrameSize film, const std::strin
     require<DataError>(region.width > 0 && region.height > 0 && region.x >= 0 && region.y >= 0 &&
                            region.width <= film.width - region.x && region.height <= film.height - region.y,
                        where, ": columns ", region.x, " to ", region.x + region.width, " and rows ", region.y, " to ",
-                       region.y + region.height, " are not all in the frames, which are ", film.height, " × ", film.width,
-                       " pixels (height × width)");
+                       region.y + region.height, " are not all in the frames, which are ", film.height, " × ",
+                       film.width, " pixels (height × width)");
     require<DataError>(region.fill >= 0 && region.fill <= 255, where, ": fill: expected 0 to 255, found ", region.fill);
     require<DataError>(region.outline.empty() || region.outline.size() >= 3, where,
                        ": outline: expected \"x y x y …\" of three corners or more, found ", region.outline.size());
@@ -141,8 +141,8 @@ inline Image cut(const Image& frame, const Region& region, const Mask& shown) {
                 numbers.push_back(number(text.substr(0, end), "outline"));
                 text.remove_prefix(end);
             }
-            require<DataError>(numbers.size() % 2 == 0, where, ": outline: expected \"x y x y …\", found ", numbers.size(),
-                               " numbers");
+            require<DataError>(numbers.size() % 2 == 0, where, ": outline: expected \"x y x y …\", found ",
+                               numbers.size(), " numbers");
             for (std::size_t i = 0; i < numbers.size(); i += 2) region.outline.emplace_back(numbers[i], numbers[i + 1]);
         }
         require_valid(region, film, where);

@@ -131,7 +131,8 @@ public:
                 case Kind::heading: page += "## " + text + "\n"; break;
                 case Kind::text: page += text + "\n"; break;
                 case Kind::picture:
-                    page += "![" + text + "](" + std::filesystem::relative(block.picture, folder).generic_string() + ")\n";
+                    page +=
+                        "![" + text + "](" + std::filesystem::relative(block.picture, folder).generic_string() + ")\n";
                     break;
                 case Kind::table:
                     page += "**" + text + "**\n\n";

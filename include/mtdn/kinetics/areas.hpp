@@ -28,8 +28,9 @@ inline CsvTable areas_table(const EnsembleAreas& areas, const std::vector<std::s
         require<ShapeError>(of_frames.size() == frames.size(), "areas_table: ", frames.size(), " frames, but areas of ",
                             name, " in ", of_frames.size());
         for (std::size_t i = 0; i < frames.size(); ++i)
-            require<ShapeError>(of_frames[i].size() == partners[i].size(), "areas_table: frame \"", frames[i], "\" has ",
-                                partners[i].size(), " partners, but ", of_frames[i].size(), " areas of ", name);
+            require<ShapeError>(of_frames[i].size() == partners[i].size(), "areas_table: frame \"", frames[i],
+                                "\" has ", partners[i].size(), " partners, but ", of_frames[i].size(), " areas of ",
+                                name);
         table.header.push_back(name);
     }
     for (std::size_t i = 0; i < frames.size(); ++i)

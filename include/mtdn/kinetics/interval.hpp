@@ -52,8 +52,9 @@ inline double calibrated_factor(std::vector<double> deviations, double confidenc
                        "confidence of ",
                        confidence, "; expected at least ", std::ceil(confidence / (1 - confidence) - 1e-9));
     std::nth_element(deviations.begin(), deviations.begin() + static_cast<Index>(rank) - 1, deviations.end());
-    require<DataError>(std::isfinite(deviations[rank - 1]), "calibrated_factor: the factor would be ", deviations[rank - 1],
-                       ": too many of ", deviations.size(), " frames miss the truth with an error of 0");
+    require<DataError>(std::isfinite(deviations[rank - 1]), "calibrated_factor: the factor would be ",
+                       deviations[rank - 1], ": too many of ", deviations.size(),
+                       " frames miss the truth with an error of 0");
     return deviations[rank - 1];
 }
 
