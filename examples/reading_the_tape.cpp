@@ -240,10 +240,10 @@ void memory() {
     tell("relu(normalise(x))", kept([](const L& l, const X& x, T& t) { l.normalise(x, t); }));
     tell("convolve(relu(normalise(convolve(x))))",
          kept([](const L& l, const X& x, T& t) { l.convolve(l.normalise(l.convolve(x), t)); }));
-    const auto eight = [](const L& l, X x, T&) {
-        for (int i = 0; i < 8; ++i) x = mtdn::relu(l.convolve(x));
+    const auto eight = [](const L& l, X x, T& t) {
+        for (int i = 0; i < 8; ++i) x = l.normalise(l.convolve(x), t);
     };
-    tell("relu(convolve(x)), eight times", kept(eight));
+    tell("relu(normalise(convolve(x))), eight times", kept(eight));
     tell("the same, kept in bfloat16", kept(eight, mtdn::Precision::bfloat16));
     //]
 }
@@ -253,7 +253,7 @@ void threads() {
     const auto first = gradient_on(1);
     for (const int count : {1, 2, 3, 7}) {
         const auto gradient = gradient_on(count);
-        std::printf("%d threads: %.9g, %s\n", count, gradient[0], gradient == first ? "the same bits" : "OTHER BITS");
+        std::printf("threads: %d, sum: %.9g, %s\n", count, gradient[0], gradient == first ? "the same bits" : "OTHER BITS");
     }
     std::vector<float> terms(1000000);
     for (std::size_t i = 0; i < terms.size(); ++i) terms[i] = 1 / static_cast<float>(i + 1);
@@ -311,7 +311,7 @@ void answers() {
         const auto loss = total(std::exchange(x, {}));
         const auto waiting = single.memory().in_use() - before;
         step.backward(loss);
-        std::printf("%s: %5zu KiB wait, %5zu at most; dx/d... = %.9g, dw = %.9g\n", again ? "run again" : "kept     ",
+        std::printf("%s: %4zu KiB wait, %4zu at most; dx %.9g, dw %.9g\n", again ? "run again" : "kept     ",
                     waiting / 1024, (single.memory().peak() - before) / 1024, dx[0],
                     mtdn::download(layers.weight.gradient)[0]);
     }
