@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -40,7 +41,7 @@ struct Filament {
     mtdn::FilamentKinetics kinetics;
     std::vector<double> truth{};  // volumes, px³
     std::vector<mtdn::RateFit> fits{}, true_fits{};
-    std::vector<std::string> not_fitted{};
+    std::vector<std::string> not_fitted{}, truth_not_fitted{};
 };
 
 /// The number that a text is, if it is one.
@@ -48,18 +49,6 @@ std::optional<double> number_in(const std::string& text) {
     std::istringstream in(text);
     double value = 0;
     return in >> value && in.eof() ? std::optional(value) : std::nullopt;
-}
-
-/// What a call returns; its error says which sequence it was about.
-template <class Call>
-auto of_sequence(const std::string& name, Call&& call) {
-    try {
-        return call();
-    } catch (const mtdn::OptionError&) {
-        throw;
-    } catch (const mtdn::Error& error) {
-        mtdn::fail<mtdn::DataError>("sequence \"", name, "\": ", error.what());
-    }
 }
 
 /// What `--length` says of each sequence.
@@ -111,22 +100,33 @@ std::vector<double> scaled(std::vector<double> values, double factor) {
     return values;
 }
 
-/// Fits every law; notes those that have too few points.
+/// The volumes' errors as weights take them: an error of 0, that of a frame where nothing is left, would be an infinite
+/// weight, and counts as the smallest of the others.
+std::vector<double> errors_of(const mtdn::MeasuredCurve& volume) {
+    double least = std::numeric_limits<double>::infinity();
+    for (const double error : volume.error)
+        if (error > 0) least = std::min(least, error);
+    auto errors = volume.error;
+    for (double& error : errors) error = std::max(error, least);
+    return errors;
+}
+
+/// Fits every law to the measured and to the true volumes; notes those that cannot be fitted, and why.
 void fit_laws(const KineticsCommand& c, Filament& filament, double cube) {
-    const auto errors = c.weighted ? scaled(filament.kinetics.volume.error, cube) : std::vector<double>{};
-    for (const auto& name : c.laws) {
-        const auto law = mtdn::rate_law(name);
-        const auto fit = [&](const std::vector<double>& volumes) {
-            return mtdn::fit_rate_law(law, filament.sequence->seconds, scaled(volumes, cube), c.fit, errors);
-        };
-        try {
-            filament.fits.push_back(fit(filament.kinetics.volume.value));
-            if (!filament.truth.empty()) filament.true_fits.push_back(fit(filament.truth));
-        } catch (const mtdn::DataError& error) {
-            filament.not_fitted.push_back(error.what());
-            std::cerr << filament.sequence->name << ": " << error.what() << '\n';
-        }
-    }
+    const auto errors = c.weighted ? scaled(errors_of(filament.kinetics.volume), cube) : std::vector<double>{};
+    const auto fit = [&](const char* what, const std::vector<double>& volumes, std::vector<mtdn::RateFit>& fits,
+                         std::vector<std::string>& failures) {
+        for (const auto& name : c.laws) try {
+                fits.push_back(mtdn::fit_rate_law(mtdn::rate_law(name), filament.sequence->seconds,
+                                                  scaled(volumes, cube), c.fit, errors));
+            } catch (const mtdn::DataError& error) {
+                failures.emplace_back(error.what());
+                std::cerr << filament.sequence->name << what << ": " << error.what() << '\n';
+            }
+    };
+    fit("", filament.kinetics.volume.value, filament.fits, filament.not_fitted);
+    if (!filament.truth.empty())
+        fit(", true volumes", filament.truth, filament.true_fits, filament.truth_not_fitted);
 }
 
 const mtdn::RateFit* best_fit(const Filament& filament) {
@@ -229,9 +229,12 @@ mtdn::Json filament_json(const Filament& filament, double factor) {
         Coverage coverage;
         coverage.add(filament, factor);
         json["truth"] = coverage.json();
-        for (std::size_t i = 0; i < filament.true_fits.size(); ++i)
-            json["truth"]["rate_error"][mtdn::name_of(filament.fits[i].law)] =
-                filament.fits[i].parameter("rate").value / filament.true_fits[i].parameter("rate").value - 1;
+        for (const auto& fit : filament.fits)
+            for (const auto& truth : filament.true_fits)
+                if (truth.law == fit.law)
+                    json["truth"]["rate_error"][mtdn::name_of(fit.law)] =
+                        fit.parameter("rate").value / truth.parameter("rate").value - 1;
+        if (!filament.truth_not_fitted.empty()) json["truth"]["not_fitted"] = filament.truth_not_fitted;
     }
     return json;
 }
@@ -284,12 +287,17 @@ void complete(KineticsCommand& c) {
 }
 
 /// All filaments that are wanted, or that intervals are calibrated on; with the latter's figures by their true masks.
+/// Those that cannot be measured are left out, for reasons that are told.
 std::vector<Filament> measure(const KineticsCommand& c, std::vector<mtdn::Sequence>& sequences,
                               const std::optional<mtdn::Predictions>& predictions,
-                              std::map<std::string, mtdn::FilamentKinetics>& labelled) {
+                              std::map<std::string, mtdn::FilamentKinetics>& labelled, mtdn::Json& left_out) {
     const Lengths lengths(c.length);
     const fs::path folder = predictions ? c.prediction : c.masks;
     std::vector<Filament> filaments;
+    const auto leave_out = [&](const std::string& name, const std::string& why) {
+        std::cerr << "left out: sequence \"" << name << "\": " << why << '\n';
+        left_out[name] = why;
+    };
     for (auto& sequence : sequences) {
         const auto& name = sequence.name;
         const bool calibrates = c.calibrate == mtdn::name_of(sequence.split);
@@ -298,29 +306,35 @@ std::vector<Filament> measure(const KineticsCommand& c, std::vector<mtdn::Sequen
             predictions && predictions->masks.count(name) > 0 ? predictions->masks.at(name) : sequence.masks;
         if (predictions ? predictions->masks.count(name) == 0
                         : masks.count(c.tasks[0]) == 0 || masks.count(c.tasks[1]) == 0) {
-            std::cerr << "left out: sequence \"" << name << "\", of which there are no masks of " << c.tasks[0]
-                      << " and " << c.tasks[1] << '\n';
+            leave_out(name, "there are no masks of " + c.tasks[0] + " and " + c.tasks[1]);
             continue;
         }
         for (std::size_t i = 0; i < sequence.seconds.size() && c.interval; ++i)
             sequence.seconds[i] = *c.interval * static_cast<double>(i);
         auto options = c.kinetics;
         options.length = lengths.of(sequence);
-        filaments.push_back(of_sequence(name, [&] {
-            mtdn::EnsembleAreas areas;
-            if (const auto file = folder / name / "areas.csv"; !folder.empty() && fs::exists(file))
-                areas = mtdn::read_areas(
-                    file, sequence.frame_names,
-                    {c.tasks[0], c.kinetics.enforce ? mtdn::shared_name(c.tasks[0], c.tasks[1]) : c.tasks[1]});
+        mtdn::EnsembleAreas areas;
+        if (const auto file = folder / name / "areas.csv"; !folder.empty() && fs::exists(file))
+            areas = mtdn::read_areas(
+                file, sequence.frame_names,
+                {c.tasks[0], c.kinetics.enforce ? mtdn::shared_name(c.tasks[0], c.tasks[1]) : c.tasks[1]});
+        try {
             if (calibrates) labelled[name] = mtdn::measure_kinetics(sequence.masks, sequence.seconds, options);
-            return Filament{&sequence, mtdn::measure_kinetics(masks, sequence.seconds, options, areas)};
-        }));
+            filaments.push_back({&sequence, mtdn::measure_kinetics(masks, sequence.seconds, options, areas)});
+        } catch (const mtdn::OptionError&) {
+            throw;
+        } catch (const mtdn::Error& error) {
+            leave_out(name, error.what());
+            continue;
+        }
         if (const auto found = sequence.series.find("volume"); found != sequence.series.end())
             filaments.back().truth = found->second;
         std::cerr << "measured " << name << '\n';
     }
-    mtdn::require<mtdn::DataError>(!filaments.empty(), c.data, c.masks, ": no sequence has masks of ", c.tasks[0],
-                                   " and ", c.tasks[1], c.split.empty() ? "" : " in split " + c.split);
+    mtdn::require<mtdn::DataError>(!filaments.empty(), c.data, c.masks, ": no sequence can be measured",
+                                   c.split.empty() ? "" : " in split " + c.split, left_out.empty() ? "" : "; \"",
+                                   left_out.empty() ? "" : left_out.begin().key() + "\": ",
+                                   left_out.empty() ? "" : left_out.front().get<std::string>());
     return filaments;
 }
 
@@ -328,12 +342,17 @@ void kinetics(KineticsCommand c, const Common& common) {
     complete(c);
     const auto data = read_input(c);
     print_warnings(data.warnings());
+    if (!c.masks.empty() && !c.interval)
+        print_warnings(
+            {{"--masks knows no times: the numbers in file names are taken for seconds and, where they do not "
+              "rise, 0, 1, 2, ...; say by --interval how many seconds lie between frames"}});
     std::optional<mtdn::Predictions> predictions;
     if (!c.prediction.empty())
         predictions = mtdn::read_predictions(c.prediction, data, polarity_of(c.polarity), c.threshold);
     auto sequences = data.sequences();
     std::map<std::string, mtdn::FilamentKinetics> labelled;
-    auto filaments = measure(c, sequences, predictions, labelled);
+    mtdn::Json left_out = mtdn::Json::object();
+    auto filaments = measure(c, sequences, predictions, labelled, left_out);
     const double normal = mtdn::interval_factor(c.fit.confidence);
     const auto factors = c.calibrate.empty() ? mtdn::IntervalFactors{normal, normal, normal, normal, normal}
                                              : calibrate(c, filaments, labelled);
@@ -351,6 +370,7 @@ void kinetics(KineticsCommand c, const Common& common) {
                        {"conversion", factors.conversion},
                        {"rate", factors.rate}};
     json["pixel_size_nm"] = pixel_nm > 0 ? mtdn::Json(pixel_nm) : mtdn::Json();
+    json["times"] = c.interval ? "interval" : c.masks.empty() ? "dataset" : "file numbers";
     json["length"] = c.length;
     json["fitted_volume_unit"] = unit + "3";
     mtdn::CsvTable table;
@@ -366,6 +386,7 @@ void kinetics(KineticsCommand c, const Common& common) {
         if (!common.json) print_filament(filament, factors, unit_size, unit);
     }
     if (coverage.frames > 0) json["truth"] = coverage.json();
+    if (!left_out.empty()) json["left_out"] = left_out;
     mtdn::write_csv(fs::path(c.out) / "kinetics.csv", table);
     mtdn::write_json(fs::path(c.out) / "kinetics.json", json);
     if (common.json) return print_json(json);
@@ -401,7 +422,10 @@ void add_kinetics(CLI::App& app, Common& common) {
         ->capture_default_str();
     command->add_option("--pixel-size-nm", c->pixel_size_nm, "Side of a pixel, if not the dataset's")
         ->check(CLI::PositiveNumber);
-    command->add_option("--interval", c->interval, "Seconds between frames, instead of the dataset's times")
+    command
+        ->add_option("--interval", c->interval,
+                     "Seconds between frames, instead of the dataset's times or, of --masks, the "
+                     "numbers in file names")
         ->check(CLI::PositiveNumber);
     command->add_flag("--enforce", c->kinetics.enforce, "Takes away what of the core lies outside the filament");
     command->add_option("--rate-window", c->kinetics.rate_window, "Frames that a rate is taken from, odd")

@@ -9,6 +9,7 @@
 
 #include "masks.hpp"
 
+#include <mtdn/data/film_name.hpp>
 #include <mtdn/data/frame_reader.hpp>
 #include <mtdn/experiment/progress.hpp>
 #include <mtdn/io/tiff.hpp>
@@ -35,12 +36,14 @@ rusage used() {
 mtdn::Json segment_large(const LargeOptions& options, const Network& network) {
     require_valid(options.polarity);
     mtdn::FrameReader film(options.film);
-    const fs::path place = options.out / film.name();
+    const fs::path place = options.out / options.name;
+    require_own_folder(place, mtdn::film_at(options.film), network.tasks());
     std::map<std::string, mtdn::TiffWriter> stacks;
     for (const auto& task : network.tasks()) {
         fs::create_directories(options.stacks ? place : place / task);
         if (options.stacks) stacks.try_emplace(task, place / (task + ".tif"));
     }
+    note_film(place, mtdn::film_at(options.film));
     const auto begin = std::chrono::steady_clock::now();
     const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
     const auto write = [&](mtdn::Index i, const std::map<std::string, mtdn::Mask>& masks) {

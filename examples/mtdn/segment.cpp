@@ -9,6 +9,7 @@
 #include "network.hpp"
 #include "watch.hpp"
 
+#include <mtdn/data/film_name.hpp>
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/io/image.hpp>
 #include <mtdn/io/csv.hpp>
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 using mtdn::Index;
 
 struct SegmentCommand {
-    std::string model, data, frames, watch, out, split;
+    std::string model, data, frames, watch, name, out, split;
     std::string fusion = "backward";
     mtdn::EnsembleOptions ensemble;
     std::vector<int> polarity;
@@ -33,6 +34,21 @@ struct SegmentCommand {
     mtdn::Index tile = 0, overlap = -1;
     bool stacks = false;
 };
+
+/// The name of what --frames or --watch reads.
+std::string name_of_film(const SegmentCommand& c, const fs::path& path) {
+    if (c.name.empty()) return mtdn::film_name(path);
+    mtdn::require<mtdn::OptionError>(mtdn::detail::is_plain_name(c.name), "segment: --name is a folder's name, got \"",
+                                     c.name, "\"");
+    return c.name;
+}
+
+/// Where the film lies that a sequence is.
+fs::path film_of(const SegmentCommand& c, const mtdn::Sequence& sequence) {
+    if (!c.frames.empty()) return mtdn::film_at(c.frames);
+    const auto place = fs::path(c.data) / sequence.name;
+    return fs::exists(place) ? place : mtdn::film_at(c.data);
+}
 
 /// The area that each partner alone gives to each frame, from which `mtdn kinetics` takes its error bars.
 void write_areas(const fs::path& file, const mtdn::Sequence& sequence, const mtdn::Segmentation& result,
@@ -49,6 +65,7 @@ void write_areas(const fs::path& file, const mtdn::Sequence& sequence, const mtd
 
 void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, const mtdn::Segmentation& result,
                     const mtdn::AnyPredictionFusion& fusion, mtdn::MaskPolarity polarity) {
+    note_film(fs::path(c.out) / sequence.name, film_of(c, sequence));
     write_masks(c.out, sequence, result.masks, polarity);
     if (!result.areas.empty()) write_areas(fs::path(c.out) / sequence.name / "areas.csv", sequence, result, fusion);
     if (c.uncertainty) {
@@ -72,7 +89,8 @@ void segment_live(const SegmentCommand& c, const Common& common, const Network& 
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --watch writes masks alone");
     mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(), "segment: --watch takes neither --flips nor --inside");
     mtdn::require<mtdn::OptionError>(c.tile == 0 && c.split.empty(), "segment: --watch takes neither --tile nor --split");
-    WatchOptions options{.folder = c.watch, .out = c.out, .fusion = c.fusion, .idle_seconds = c.idle_seconds};
+    WatchOptions options{.folder = c.watch, .out = c.out, .name = name_of_film(c, c.watch), .fusion = c.fusion};
+    options.idle_seconds = c.idle_seconds;
     if (const auto given = polarity_of(c.polarity)) options.polarity = *given;
     const auto json = watch(options, network);
     if (common.json) return print_json(json);
@@ -85,7 +103,7 @@ void segment_tiles(const SegmentCommand& c, const Common& common, const Network&
     mtdn::require<mtdn::OptionError>(!c.frames.empty(), "segment: --tile reads a film frame by frame; expected --frames");
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --tile writes masks alone");
     mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(), "segment: --tile takes neither --flips nor --inside");
-    LargeOptions options{.film = c.frames, .out = c.out, .stacks = c.stacks};
+    LargeOptions options{.film = c.frames, .out = c.out, .name = name_of_film(c, c.frames), .stacks = c.stacks};
     options.fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     options.tiles.tile = c.tile;
     options.tiles.overlap = c.overlap < 0 ? c.tile / 4 : c.overlap;
@@ -100,6 +118,9 @@ void segment_tiles(const SegmentCommand& c, const Common& common, const Network&
 void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(!c.data.empty() + !c.frames.empty() + !c.watch.empty() == 1,
                                      "segment: give one of --data, --frames and --watch");
+    mtdn::require<mtdn::OptionError>(c.name.empty() || c.data.empty(),
+                                     "segment: sequences of --data have names; --name is of "
+                                     "--frames or --watch");
     const auto network = open_network(c.model, common.machine);
     if (!c.watch.empty()) return segment_live(c, common, *network);
     if (c.tile > 0) return segment_tiles(c, common, *network);
@@ -112,6 +133,7 @@ void segment(const SegmentCommand& c, const Common& common) {
     std::vector<mtdn::Sequence> sequences;
     if (!c.frames.empty()) {
         sequences.push_back(mtdn::read_frames(c.frames));
+        sequences.back().name = name_of_film(c, c.frames);
     } else {
         const auto data = mtdn::read_dataset(c.data);
         print_warnings(data.warnings());
@@ -121,6 +143,8 @@ void segment(const SegmentCommand& c, const Common& common) {
         mtdn::require<mtdn::DataError>(!sequences.empty(), c.data, ": no sequence in split ", c.split);
     }
     if (const auto given = polarity_of(c.polarity)) polarity = *given;
+    for (const auto& sequence : sequences)
+        require_own_folder(fs::path(c.out) / sequence.name, film_of(c, sequence), network->tasks());
 
     mtdn::Json json = mtdn::Json::object();
     for (const auto& sequence : sequences) {
@@ -162,8 +186,15 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_option("--frames", c->frames, "Folder of frames, or a TIFF file of several pages");
     command->add_option("--watch", c->watch, "Folder into which frames are being written: segments each as it comes, with "
                                              "--fusion forward or consecutive, until none comes any more");
-    command->add_option("--idle", c->idle_seconds, "Seconds without a frame after which --watch ends")
-        ->check(CLI::PositiveNumber)->capture_default_str();
+    command
+        ->add_option("--idle", c->idle_seconds,
+                     "Seconds without a frame after which --watch ends, and after which a frame "
+                     "that cannot be read yet is left out")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--name", c->name,
+                        "The film's name in --out; else that of its folder or file, or of the folder above "
+                        "where the folder is called frames or images");
     auto* tile = command->add_option("--tile", c->tile, "Cuts the frames of --frames into tiles of so many pixels, a multiple of the "
                                                         "network's 2^depth, and reads them one at a time")
                      ->check(CLI::PositiveNumber);
@@ -175,7 +206,8 @@ void add_segment(CLI::App& app, Common& common) {
         ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
     command->add_flag("--soft", c->ensemble.soft, "Ensemble: averages probabilities instead of votes");
     command->add_flag("--both-slots", c->ensemble.both_slots, "Ensemble: compares both ways round");
-    command->add_option("--out", c->out, "Folder for <sequence>/<task>/<frame name> and <sequence>/areas.csv")->required();
+    command->add_option("--out", c->out, "Folder for <sequence>/<task>/<frame name> and <sequence>/areas.csv; another "
+                                         "film's masks are not overwritten")->required();
     command->add_option("--flips", c->flips, flips_help)->check(CLI::IsMember({1, 4, 8}))->capture_default_str();
     command->add_option("--inside", c->inside, inside_help)->delimiter(',');
     add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");

@@ -105,13 +105,7 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
 namespace {
 
 void take_up(TrainCommand& c, Common& common) {
-    // A run that was killed as it wrote leaves a temporary file, which nothing else names.
-    std::error_code error;
-    std::vector<fs::path> stale;
-    for (const auto& entry : fs::directory_iterator(c.out, error))
-        if (entry.path().extension() == ".tmp") stale.push_back(entry.path());
-    if (c.run.writes)
-        for (const auto& path : stale) fs::remove(path, error);
+    if (c.run.writes) mtdn::remove_temporary_files(c.out);
     const Json saved = mtdn::parse_json_file(fs::path(c.out) / "run.json");
     try {
         for (auto& kept : c.kept)

@@ -58,7 +58,8 @@ std::vector<Result> results_of(const TuneCommand& c, const SearchFolder& search,
     const auto rungs = static_cast<Index>(mtdn::search_rungs(c.halving).size());
     std::vector<Result> results;
     for (Index number = 0; number < c.halving.trials; ++number) {
-        const auto& [progress, failure] = trials[static_cast<std::size_t>(number)];
+        const auto& progress = trials[static_cast<std::size_t>(number)].progress;
+        const auto& failure = trials[static_cast<std::size_t>(number)].failure;
         Result result{.number = number, .options = mtdn::draw_trial(c.space, c.train.options.seed, number)};
         if (const auto file = search.trial(number) / "curve.csv"; fs::exists(file)) {
             const auto curve = mtdn::read_csv(file);
@@ -85,7 +86,8 @@ std::vector<Result> results_of(const TuneCommand& c, const SearchFolder& search,
 }
 
 std::vector<mtdn::Report::Row> table_of(const std::vector<Result>& results) {
-    std::vector<mtdn::Report::Row> rows{{"trial", "rate", "batch", "width", "gamma", "fusion", "epochs", "best score", "in epoch", "seconds", "state"}};
+    std::vector<mtdn::Report::Row> rows{
+        {"trial", "rate", "batch", "width", "gamma", "fusion", "epochs", "best score", "in epoch", "seconds", "state"}};
     for (const auto& r : results)
         rows.push_back({std::to_string(r.number), digits("%.2e", r.options.rate), std::to_string(r.options.batch),
                         std::to_string(r.options.width), digits("%g", r.options.gamma), r.options.feature_fusion,
@@ -110,20 +112,24 @@ mtdn::Picture plot_of(const std::vector<Result>& results) {
     return mtdn::plot({panel});
 }
 
-/// Writes trials.csv, plot.png and report.html; the caller holds the search, so that none is older than what it replaces.
+/// Writes trials.csv, plot.png and report.html; the caller holds the search, so that none is older than what it
+/// replaces.
 void write_results(const TuneCommand& c, const SearchFolder& search, const std::vector<Result>& results) {
-    mtdn::CsvTable table{{"trial", "rate", "batch", "width", "gamma", "feature_fusion", "epochs", "best_validation", "best_epoch", "seconds", "state"}, {}};
+    mtdn::CsvTable table{{"trial", "rate", "batch", "width", "gamma", "feature_fusion", "epochs", "best_validation",
+                          "best_epoch", "seconds", "state"},
+                         {}};
     for (const auto& r : results)
-        table.rows.push_back({std::to_string(r.number), mtdn::number_text(r.options.rate), std::to_string(r.options.batch),
-                              std::to_string(r.options.width), mtdn::number_text(r.options.gamma), r.options.feature_fusion,
-                              std::to_string(r.epochs.size()), std::isnan(r.best) ? "" : mtdn::number_text(r.best),
-                              r.best_epoch < 0 ? "" : std::to_string(r.best_epoch), mtdn::number_text(r.seconds), r.state});
+        table.rows.push_back(
+            {std::to_string(r.number), mtdn::number_text(r.options.rate), std::to_string(r.options.batch),
+             std::to_string(r.options.width), mtdn::number_text(r.options.gamma), r.options.feature_fusion,
+             std::to_string(r.epochs.size()), std::isnan(r.best) ? "" : mtdn::number_text(r.best),
+             r.best_epoch < 0 ? "" : std::to_string(r.best_epoch), mtdn::number_text(r.seconds), r.state});
     mtdn::write_csv(search.file("trials.csv"), table);
     mtdn::write_png(search.file("plot.png"), plot_of(results));
     mtdn::Report report("Search on " + c.train.data);
-    report.text(mtdn::concatenate(c.halving.trials, " trials; everyone gets ", c.halving.grace, " epochs, one in ", c.halving.reduction,
-                                  " goes on to ", c.halving.reduction, " times as many, up to ", c.halving.epochs, ". Seed ",
-                                  c.train.options.seed, "."));
+    report.text(mtdn::concatenate(c.halving.trials, " trials; everyone gets ", c.halving.grace, " epochs, one in ",
+                                  c.halving.reduction, " goes on to ", c.halving.reduction, " times as many, up to ",
+                                  c.halving.epochs, ". Seed ", c.train.options.seed, "."));
     report.table("Trials, the best first", table_of(results));
     report.picture("Validation score against epochs", search.file("plot.png"));
     mtdn::write_file(search.file("report.html"), report.html());
@@ -131,13 +137,17 @@ void write_results(const TuneCommand& c, const SearchFolder& search, const std::
 
 void print_results(const SearchFolder& search, const std::vector<Result>& results, bool as_json) {
     const auto& best = results.front();
-    mtdn::require<mtdn::Error>(best.best_epoch >= 0, search.file("trials").string(), ": every trial failed; trial ", best.number, " ", best.state);
+    mtdn::require<mtdn::Error>(best.best_epoch >= 0, search.file("trials").string(), ": every trial failed; trial ",
+                               best.number, " ", best.state);
     const auto model = (search.trial(best.number) / "best.safetensors").string();
     if (as_json) {
-        Json json{{"model", model}, {"best_trial", best.number}, {"best_validation", best.best}, {"trials", Json::array()}};
+        Json json{
+            {"model", model}, {"best_trial", best.number}, {"best_validation", best.best}, {"trials", Json::array()}};
         for (const auto& r : results) {
-            Json row{{"trial", r.number}, {"rate", r.options.rate}, {"batch", r.options.batch}, {"width", r.options.width},
-                     {"gamma", r.options.gamma}, {"feature_fusion", r.options.feature_fusion}, {"epochs", r.epochs.size()}};
+            Json row{{"trial", r.number},        {"rate", r.options.rate},
+                     {"batch", r.options.batch}, {"width", r.options.width},
+                     {"gamma", r.options.gamma}, {"feature_fusion", r.options.feature_fusion},
+                     {"epochs", r.epochs.size()}};
             row["best_validation"] = r.best_epoch < 0 ? Json(nullptr) : Json(r.best);
             row["best_epoch"] = r.best_epoch < 0 ? Json(nullptr) : Json(r.best_epoch);
             row["seconds"] = r.seconds;
@@ -176,18 +186,20 @@ std::pair<double, std::string> train_trial(const TuneCommand& c, const Machine& 
     options.loss.gamma = trial.gamma;
     const std::string name = mtdn::concatenate("trial ", job.step.trial, ": ");
     options.on_epoch = [&](const mtdn::EpochRecord& record) {
-        std::cerr << mtdn::concatenate(name, "epoch ", record.epoch + 1, " of ", until, digits("  loss %.4f", record.loss),
+        std::cerr << mtdn::concatenate(name, "epoch ", record.epoch + 1, " of ", until,
+                                       digits("  loss %.4f", record.loss),
                                        digits("  validation %.4f\n", record.validation));
     };
-    std::cerr << mtdn::concatenate(name, job.left ? "left by a worker that is gone, taken up" : "sent", " to epoch ", until, "; rate ",
-                                   digits("%.2e", trial.rate), ", batch ", trial.batch, ", width ", trial.width, ", gamma ",
-                                   trial.gamma, ", ", trial.feature_fusion, '\n');
-    std::vector<fs::path> stale;  // of a worker that was killed as it wrote
-    for (const auto& entry : fs::directory_iterator(folder))
-        if (entry.path().extension() == ".tmp") stale.push_back(entry.path());
-    for (const auto& path : stale) fs::remove(path);
-    mtdn::write_json(folder / "trial.json", {{"trial", job.step.trial}, {"rate", trial.rate}, {"batch", trial.batch}, {"width", trial.width},
-                                             {"gamma", trial.gamma}, {"feature_fusion", trial.feature_fusion}});
+    std::cerr << mtdn::concatenate(name, job.left ? "left by a worker that is gone, taken up" : "sent", " to epoch ",
+                                   until, "; rate ", digits("%.2e", trial.rate), ", batch ", trial.batch, ", width ",
+                                   trial.width, ", gamma ", trial.gamma, ", ", trial.feature_fusion, '\n');
+    mtdn::remove_temporary_files(folder);
+    mtdn::write_json(folder / "trial.json", {{"trial", job.step.trial},
+                                             {"rate", trial.rate},
+                                             {"batch", trial.batch},
+                                             {"width", trial.width},
+                                             {"gamma", trial.gamma},
+                                             {"feature_fusion", trial.feature_fusion}});
     auto network = make_network(model, machine, options.seed);
     double best = mtdn::failed_score;
     try {
@@ -210,14 +222,29 @@ bool work(const TuneCommand& c, const Machine& machine, const mtdn::Dataset& dat
     milliseconds pause{0};
     for (bool first = true;; first = false) {
         auto job = search.take();
-        if (job.step.kind == SearchStep::Kind::finish) return first;
+        if (!job.given_up.empty()) {
+            const auto held = search.lock();
+            const auto trials = search.trials(held);
+            for (const Index number : job.given_up)
+                std::cerr << mtdn::concatenate("trial ", number, ": failed: ",
+                                               trials[static_cast<std::size_t>(number)].failure, '\n');
+            write_results(c, search, results_of(c, search, trials));
+        }
+        if (job.step.kind == SearchStep::Kind::finish) return first || !job.given_up.empty();
         if (job.step.kind == SearchStep::Kind::wait) {
             pause = std::clamp(2 * pause, milliseconds(50), milliseconds(2000));
             std::this_thread::sleep_for(pause);
             continue;
         }
         pause = milliseconds{0};
-        const auto [score, failure] = train_trial(c, machine, data, search.trial(job.step.trial), job);
+        std::pair<double, std::string> outcome;
+        try {
+            outcome = train_trial(c, machine, data, search.trial(job.step.trial), job);
+        } catch (const std::exception&) {
+            search.left(search.lock(), job);
+            throw;
+        }
+        const auto& [score, failure] = outcome;
         const auto held = search.lock();
         search.reached(held, job, score, failure);
         write_results(c, search, results_of(c, search, search.trials(held)));
@@ -226,7 +253,8 @@ bool work(const TuneCommand& c, const Machine& machine, const mtdn::Dataset& dat
 }
 
 /// Works by several processes, and waits for them; whether this is the one that waited.
-bool work_by_processes(const TuneCommand& c, const Machine& machine, const mtdn::Dataset& data, const SearchFolder& search) {
+bool work_by_processes(const TuneCommand& c, const Machine& machine, const mtdn::Dataset& data,
+                       const SearchFolder& search) {
     std::vector<pid_t> workers;
     for (int i = 0; i < c.processes; ++i) {
         const pid_t worker = ::fork();  // before any thread is begun; what was read is shared
@@ -242,7 +270,8 @@ bool work_by_processes(const TuneCommand& c, const Machine& machine, const mtdn:
         int status = 0;
         while (::waitpid(worker, &status, 0) < 0 && errno == EINTR) {}
         if (WIFSIGNALED(status))
-            print_warnings({{mtdn::concatenate("worker ", worker, " was killed by signal ", WTERMSIG(status), "; the others go on with its trial")}});
+            print_warnings({{mtdn::concatenate("worker ", worker, " was killed by signal ", WTERMSIG(status),
+                                               "; the others go on with its trial")}});
     }
     return true;
 }
@@ -251,8 +280,9 @@ bool work_by_processes(const TuneCommand& c, const Machine& machine, const mtdn:
 void join(TuneCommand& c, Common& common, bool seed_given, const fs::path& file) {
     const Json begun = mtdn::parse_json_file(file);
     const auto same = [&](const std::string& name, const Json& saved, const Json& now) {
-        mtdn::require<mtdn::OptionError>(saved == now, file.string(), ": the search was begun with ", name, " = ", mtdn::json_text(saved, -1),
-                                         ", it cannot be joined with ", mtdn::json_text(now, -1));
+        mtdn::require<mtdn::OptionError>(saved == now, file.string(), ": the search was begun with ", name, " = ",
+                                         mtdn::json_text(saved, -1), ", it cannot be joined with ",
+                                         mtdn::json_text(now, -1));
     };
     try {
         for (auto& kept : c.train.kept)
@@ -272,7 +302,8 @@ void tune(TuneCommand& c, Common& common, bool seed_given) {
     if (!c.train.data.empty()) c.train.data = fs::weakly_canonical(c.train.data).string();
     if (!c.train.init.empty()) c.train.init = fs::weakly_canonical(c.train.init).string();
     if (fs::exists(file)) join(c, common, seed_given, file);
-    mtdn::require<mtdn::OptionError>(!c.train.data.empty(), "tune: --data is required, as ", c.train.out, " holds no search to join");
+    mtdn::require<mtdn::OptionError>(!c.train.data.empty(), "tune: --data is required, as ", c.train.out,
+                                     " holds no search to join");
     c.space.rate_low = c.rates.front();
     c.space.rate_high = c.rates.back();
     mtdn::draw_trial(c.space, common.seed, 0);
@@ -281,7 +312,8 @@ void tune(TuneCommand& c, Common& common, bool seed_given) {
     const auto data = mtdn::read_dataset(c.train.data, {.only_tasks = c.train.tasks});
     print_warnings(data.warnings());
     mtdn::require<mtdn::DataError>(!data.tasks().empty(), c.train.data, ": no task has masks to learn from");
-    mtdn::require<mtdn::DataError>(data.validation().size() > 0, c.train.data, ": there is no validation sequence to hold trials against");
+    mtdn::require<mtdn::DataError>(data.validation().size() > 0, c.train.data,
+                                   ": there is no validation sequence to hold trials against");
     c.train.model.tasks = data.tasks();
     c.train.complete(common);
 
@@ -308,23 +340,45 @@ void tune(TuneCommand& c, Common& common, bool seed_given) {
 
 void add_tune(CLI::App& app, Common& common) {
     auto c = std::make_shared<TuneCommand>();
-    auto* command = app.add_subcommand("tune", "Searches for rate, batch, width, gamma and fusion of features: random trials, of which the better ones go on");
+    auto* command = app.add_subcommand(
+        "tune",
+        "Searches for rate, batch, width, gamma and fusion of features: random trials, of which the better ones go on");
     add_device(*command, common);
-    command->add_option("--out", c->train.out, "Folder of the search, which all its workers share; one that holds a search is joined, "
-                                               "and options not given are as they were")->required();
-    command->add_option("--processes", c->processes, "Workers on this machine")->check(CLI::PositiveNumber)->capture_default_str();
+    command
+        ->add_option("--out", c->train.out,
+                     "Folder of the search, which all its workers share; one that holds a search is joined, "
+                     "and options not given are as they were")
+        ->required();
+    command->add_option("--processes", c->processes, "Workers on this machine")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     c->train.keep(*command, "trials", c->halving.trials, "Trials")->check(CLI::PositiveNumber);
     c->train.keep(*command, "grace", c->halving.grace, "Epochs that every trial gets")->check(CLI::PositiveNumber);
-    c->train.keep(*command, "reduction", c->halving.reduction, "One trial in so many goes on, to so many times its epochs")->check(CLI::Range(1.01, 1e6));
-    c->train.keep(*command, "lr", c->rates, "Lowest and highest learning rate, log-uniform between")->delimiter(',')->expected(2)->check(CLI::PositiveNumber);
-    c->train.keep(*command, "batch", c->space.batch, "Pairs a step, one of these")->delimiter(',')->check(CLI::PositiveNumber);
-    c->train.keep(*command, "width", c->space.width, "Channels of the first level, one of these")->delimiter(',')->check(CLI::PositiveNumber);
-    c->train.keep(*command, "gamma", c->space.gamma, "Focusing exponent of the focal loss, one of these")->delimiter(',')->check(CLI::NonNegativeNumber);
-    c->train.keep(*command, "feature-fusion", c->space.feature_fusion, "How two frames' features become one, one of these: concat, "
-                                                                       "difference, absolute, product")
-        ->delimiter(',')->check(CLI::IsMember({"concat", "difference", "absolute", "product"}));
+    c->train
+        .keep(*command, "reduction", c->halving.reduction, "One trial in so many goes on, to so many times its epochs")
+        ->check(CLI::Range(1.01, 1e6));
+    c->train.keep(*command, "lr", c->rates, "Lowest and highest learning rate, log-uniform between")
+        ->delimiter(',')
+        ->expected(2)
+        ->check(CLI::PositiveNumber);
+    c->train.keep(*command, "batch", c->space.batch, "Pairs a step, one of these")
+        ->delimiter(',')
+        ->check(CLI::PositiveNumber);
+    c->train.keep(*command, "width", c->space.width, "Channels of the first level, one of these")
+        ->delimiter(',')
+        ->check(CLI::PositiveNumber);
+    c->train.keep(*command, "gamma", c->space.gamma, "Focusing exponent of the focal loss, one of these")
+        ->delimiter(',')
+        ->check(CLI::NonNegativeNumber);
+    c->train
+        .keep(*command, "feature-fusion", c->space.feature_fusion,
+              "How two frames' features become one, one of these: concat, "
+              "difference, absolute, product")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"concat", "difference", "absolute", "product"}));
     add_training_options(*command, c->train, common);
-    command->footer("Example: mtdn tune --data film --out search --processes 2 --trials 12 --epochs 40 --grace 5 --width 8,16\n"
-                    "Over several machines: mpirun -n 8 mtdn tune ..., or that command in every job of an array.");
+    command->footer(
+        "Example: mtdn tune --data film --out search --processes 2 --trials 12 --epochs 40 --grace 5 --width 8,16\n"
+        "Over several machines: mpirun -n 8 mtdn tune ..., or that command in every job of an array.");
     command->callback([c, command, &common] { tune(*c, common, command->count("--seed") > 0); });
 }

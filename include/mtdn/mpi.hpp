@@ -70,6 +70,8 @@ class MpiCommunicator {
 public:
     /// A communicator of its own, for the processes of `of`, all of which make one.
     ///
+    /// The handler of errors of `of` stays what it is, and is asked for as long as there is none of its own.
+    ///
     /// @throws Error as all members do, naming the rank and the call, if MPI reports one. A rank that has died is not
     ///         reported: mpirun then ends the others.
     explicit MpiCommunicator(MPI_Comm of = MPI_COMM_WORLD) : state_(std::make_shared<State>(of)) {}
@@ -182,13 +184,14 @@ private:
 
     struct State {
         explicit State(MPI_Comm of) {
-            MPI_Comm_set_errhandler(of, MPI_ERRORS_RETURN);  // which copies inherit
-            check(MPI_Comm_rank(of, &rank), "MPI_Comm_rank");
-            check(MPI_Comm_size(of, &size), "MPI_Comm_size");
-            check(MPI_Comm_dup(of, &front), "MPI_Comm_dup");
-            check(MPI_Comm_dup(of, &behind), "MPI_Comm_dup");
+            check(MPI_Comm_dup(of, &front), "MPI_Comm_dup");  // by the caller's handler of errors, which stays as it is
+            check(MPI_Comm_set_errhandler(front, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");  // copies inherit it
+            check(MPI_Comm_rank(front, &rank), "MPI_Comm_rank");
+            check(MPI_Comm_size(front, &size), "MPI_Comm_size");
+            check(MPI_Comm_dup(front, &behind), "MPI_Comm_dup");
             MPI_Comm machine = MPI_COMM_NULL;
-            check(MPI_Comm_split_type(of, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine), "MPI_Comm_split_type");
+            check(MPI_Comm_split_type(front, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine),
+                  "MPI_Comm_split_type");
             check(MPI_Comm_rank(machine, &local_rank), "MPI_Comm_rank");
             check(MPI_Comm_size(machine, &local_size), "MPI_Comm_size");
             MPI_Comm_free(&machine);

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <iterator>
 #include <memory>
 #include <span>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -62,13 +64,41 @@ private:
         State& operator=(const State&) = delete;
         ~State() {
             cudaSetDevice(device);
+            // To destroy is to wait for the others, who may be waiting elsewhere if this rank is failing.
+            if (std::uncaught_exceptions() > exceptions) abort();
             if (comm) ncclCommDestroy(comm);
             for (void* memory : {sent, received}) cudaFree(memory);
             if (stream) cudaStreamDestroy(stream);
         }
 
         void use_device() const { check(cudaSetDevice(device), "cudaSetDevice"); }
-        void wait() const { check(cudaStreamSynchronize(stream), "cudaStreamSynchronize"); }
+        /// Waits for the stream, on which nothing ever ends where another rank has gone: NCCL tells that aside.
+        void wait() {
+            cudaError_t done = cudaErrorNotReady;
+            while ((done = cudaStreamQuery(stream)) == cudaErrorNotReady) {
+                ncclResult_t other = ncclSuccess;
+                const ncclResult_t asked = ncclCommGetAsyncError(comm, &other);
+                if (asked != ncclSuccess || (other != ncclSuccess && other != ncclInProgress)) {
+                    abort();
+                    check(asked, "ncclCommGetAsyncError");
+                    check(other, "an exchange");
+                }
+                std::this_thread::yield();
+            }
+            check(done, "cudaStreamQuery");
+        }
+        /// Gives the communicator up, so that nothing on the stream waits for others.
+        void abort() noexcept {
+            if (comm) ncclCommAbort(std::exchange(comm, nullptr));
+        }
+        /// Calls that NCCL takes as one. The group ends even where one of them fails: else what follows would join it.
+        template <class Calls>
+        void group(Calls&& calls) const {
+            check(ncclGroupStart(), "ncclGroupStart");
+            const ncclResult_t called = calls(), ended = ncclGroupEnd();
+            check(called, "ncclSend or ncclRecv");
+            check(ended, "ncclGroupEnd");
+        }
         void check(ncclResult_t code, const char* call) const {
             if (code != ncclSuccess) refuse(call, ncclGetErrorString(code));
         }
@@ -97,13 +127,15 @@ private:
                   "cudaMemcpyAsync");
         }
         template <class T>
-        void download(const void* from, std::span<T> values) const {
+        void download(const void* from, std::span<T> values) {
+            wait();  // before a copy to pageable memory, which would wait without asking NCCL
             check(cudaMemcpyAsync(values.data(), from, values.size_bytes(), cudaMemcpyDeviceToHost, stream),
                   "cudaMemcpyAsync");
             wait();
         }
 
         int rank = 0, size = 1, device = 0;
+        int exceptions = std::uncaught_exceptions();
         ncclComm_t comm = nullptr;
         cudaStream_t stream = nullptr;
         void *sent = nullptr, *received = nullptr;
@@ -124,15 +156,18 @@ private:
         std::copy(values.begin(), values.end(), all.begin());
         state.reserve(all.size() * sizeof(T));
         state.upload(std::span<const T>(all));
-        state.check(ncclGroupStart(), "ncclGroupStart");
-        for (std::size_t r = 0; r < ranks; ++r) {
-            const int peer = static_cast<int>(r);
-            state.check(ncclSend(static_cast<T*>(state.sent) + r * piece, piece, type<T>, peer, state.comm, state.stream),
-                        "ncclSend");
-            state.check(ncclRecv(static_cast<T*>(state.received) + r * piece, piece, type<T>, peer, state.comm, state.stream),
-                        "ncclRecv");
-        }
-        state.check(ncclGroupEnd(), "ncclGroupEnd");
+        state.group([&] {
+            ncclResult_t result = ncclSuccess;
+            for (std::size_t r = 0; r < ranks && result == ncclSuccess; ++r) {
+                const int peer = static_cast<int>(r);
+                result = ncclSend(static_cast<const T*>(state.sent) + r * piece, piece, type<T>, peer, state.comm,
+                                  state.stream);
+                if (result != ncclSuccess) break;
+                result = ncclRecv(static_cast<T*>(state.received) + r * piece, piece, type<T>, peer, state.comm,
+                                  state.stream);
+            }
+            return result;
+        });
         state.download(state.received, std::span<T>(all));
         const std::span<T> sums(all.data(), piece);
         for (std::size_t r = 1; r < ranks; ++r)

@@ -186,7 +186,7 @@ TEST_CASE("folders without a manifest are read by options") {
     CHECK(timed.test()[0].seconds == std::vector<double>{0, 0.5});
     CHECK(timed.tasks() == std::vector<std::string>{"core"});
     const auto bare = read_dataset(scratch / "a" / "frames");
-    CHECK((bare.test().size() == 1 && bare.test()[0].name == "frames" && bare.tasks().empty()));
+    CHECK((bare.test().size() == 1 && bare.test()[0].name == "a" && bare.tasks().empty()));
     CHECK_THAT(failure(scratch / "a" / "masks"), Contains("no frames found") || Contains("nothing"));
     CHECK_THAT(failure<OptionError>(scratch.folder(), {.splits = {{"c", Split::train}}}),
                Contains("no sequence \"c\""));
@@ -198,7 +198,10 @@ TEST_CASE("frames alone are read from a folder or a TIFF of several pages") {
     const Scratch scratch;
     put_film(scratch);
     const auto frames = read_frames(scratch / "a" / "frames");
-    CHECK((frames.name == "frames" && frames.size() == 3 && frames.masks.empty()));
+    CHECK((frames.name == "a" && frames.size() == 3 && frames.masks.empty()));
+    CHECK(film_name(scratch / "a.b" / "images") == "images");  // where there is no such folder, it would be a file
+    fs::create_directories(scratch / "a.b" / "images");
+    for (const char* path : {"a.b", "a.b/", "a.b/images", "a.b/images/"}) CHECK(film_name(scratch / path) == "a.b");
     auto pages = make_array<std::uint16_t>(12, 4, 5);
     for (Index i = 0; i < 12; ++i) std::fill_n(frame_data(pages, i), 20, static_cast<std::uint16_t>(1000 * i));
     write_tiff(scratch / "stack.tif", pages);
@@ -265,9 +268,11 @@ TEST_CASE("a dataset that was written reads back the same") {
     std::swap(sequence.frame_names[0], sequence.frame_names[1]);
     CHECK_THAT(message_of<DataError>([&] { write_dataset(scratch / "new", Dataset({}, {sequence})); }),
                Contains("\"a_2.png\" does not come after \"a_10.png\""));
-    sequence.name = "../s";
-    CHECK_THAT(message_of<DataError>([&] { write_dataset(scratch / "new", Dataset({}, {sequence})); }),
-               Contains("\"../s\""));
+    for (const std::string name : {"../s", "dataset.json"}) {
+        sequence.name = name;
+        CHECK_THAT(message_of<DataError>([&] { write_dataset(scratch / "new", Dataset({}, {sequence})); }),
+                   Contains("\"" + name + "\" cannot be a folder's name"));
+    }
     CHECK(scratch.count() == 1);  // nothing half-written beside "out"
 }
 

@@ -36,5 +36,12 @@ TEST_CASE("frames are given once, in order, when they no longer grow") {
     write_file(scratch / "f13.png", std::string_view(""));
     for (int i = 0; i < 3; ++i) CHECK(names().empty());  // nothing is in it yet
     CHECK(folder.waiting());
+    write_file(scratch / "f14.png", std::string_view("fourteen"));
+    names();
+    CHECK(folder.leave_out() == scratch.folder() / "." / "f13.png");
+    CHECK(names() == "f14.png ");
+    write_file(scratch / "f13.png", std::string_view("late"));
+    for (int i = 0; i < 2; ++i) CHECK(names().empty());  // it was given up
+    CHECK(!folder.waiting());
     CHECK_THROWS_AS(FrameFolder(scratch / "missing"), IoError);
 }

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/data/regions.hpp>
 
@@ -100,6 +102,32 @@ TEST_CASE("a region that cannot be cut is refused with file, row, expected and f
     expect(header + "a,1,-1,5,5\n", "not all in the frames, which are 20 × 30");
     expect(header + "a,1,1,0,5\n", "not all in the frames");
     expect(header + "../a,1,1,5,5\n", "a folder's name");
-    expect("name,x,y,width,height,outline\na,1,1,5,5,1 2 3 4\n", "three corners or more, found 4 numbers");
+    expect("name,x,y,width,height,outline\na,1,1,5,5,1 2 3 4\n", "three corners or more, found 2");
+    expect("name,x,y,width,height,outline\na,1,1,5,5,1 2 3\n", "found 3 numbers");
+    expect(header + "dataset.json,1,1,5,5\n", "a folder's name, not \"dataset.json\"");
     expect("name,x,y,width,height,fill\na,1,1,5,5,256\n", "expected 0 to 255, found 256");
+}
+
+TEST_CASE("regions that no file names are held against the frames, too, and nothing is written") {
+    const Scratch scratch;
+    std::filesystem::create_directory(scratch / "film");
+    write_png(scratch / "film/f.png", picture(0, 20, 30));
+    FrameReader film(scratch / "film");
+    const auto expect = [&](const std::vector<Region>& regions, const std::string& words) {
+        CHECK_THROWS_WITH(cut_regions(film, regions, scratch / "cut"),
+                          Contains("cut_regions: region") && Contains(words));
+        CHECK(!std::filesystem::exists(scratch / "cut"));
+    };
+    expect({{"a", 26, 1, 5, 5}}, "columns 26 to 31");
+    expect({{"a", 1, 1, 5, 20}}, "rows 1 to 21 are not all in the frames, which are 20 × 30");
+    expect({{"a", 1, 1, -5, 5}}, "not all in the frames");
+    expect({{"../a", 1, 1, 5, 5}}, "a folder's name, not \"../a\"");
+    expect({{"dataset.json", 1, 1, 5, 5}}, "a folder's name, not \"dataset.json\"");
+    expect({{"a", 1, 1, 5, 5}, {"a", 2, 2, 5, 5}}, "two regions have this name");
+    expect({{"a", 1, 1, 5, 5, {{1, 2}}}}, "three corners or more, found 1");
+    expect({{"a", 1, 1, 5, 5, {}, std::nan("")}}, "expected 0 to 255, found nan");
+
+    const Region region{"a", 26, 1, 5, 5};
+    CHECK_THROWS_WITH(cut(film.read(0), region, shown_pixels(region)), Contains("cut: region \"a\": columns 26 to 31"));
+    CHECK_THROWS_WITH(cut(film.read(0), {"a", 1, 1, 5, 5}, shown_pixels({"a", 1, 1, 4, 5})), Contains("5 × 4"));
 }

@@ -129,3 +129,12 @@ TEST_CASE("a full disk leaves the old file and nothing half-written") {
         CHECK(scratch.count() == before);
     }
 }
+
+TEST_CASE("what killed writers have left is removed, and nothing else") {
+    const Scratch scratch;
+    for (const std::string name : {"a.json", "a.json.17-0.tmp", "b.safetensors.18-3.tmp"}) scratch.put(name, "x");
+    remove_temporary_files(scratch.folder());
+    CHECK(scratch.count() == 1);
+    CHECK(std::filesystem::exists(scratch / "a.json"));
+    remove_temporary_files(scratch / "nowhere");
+}

@@ -22,7 +22,7 @@ TEST_CASE("a report is one page with its pictures inside, and Markdown with link
     Report report("A < B");
     report.heading("First & last");
     report.text("said \"so\"");
-    report.table("numbers", {{"name", "value"}, {"x|y", "<1>"}});
+    report.table("numbers", {{"name", "value"}, {"x|y\r\nz", "<1>"}, {"a\\b", "*_`[#]`_*"}});
     report.picture("a picture", scratch / "a.png");
     const auto page = report.html();
     for (const char* part : {"<h1>A &lt; B</h1>", "<h2>First &amp; last</h2>", "<p>said &quot;so&quot;</p>", "<th>name</th>",
@@ -30,7 +30,9 @@ TEST_CASE("a report is one page with its pictures inside, and Markdown with link
         CHECK(page.find(part) != std::string::npos);
     CHECK(page.find("http") == std::string::npos);  // opens offline
     const auto markdown = report.markdown(scratch / ".");
-    CHECK(markdown.find("| name | value |\n| --- | ---: |\n| x\\|y | <1> |\n") != std::string::npos);
+    CHECK(markdown.starts_with("# A &lt; B\n\n## First &amp; last\n"));
+    CHECK(markdown.find("| name | value |\n| --- | ---: |\n| x\\|y z | &lt;1&gt; |\n"
+                        "| a\\\\b | \\*\\_\\`\\[\\#\\]\\`\\_\\* |\n") != std::string::npos);
     CHECK(markdown.find("![a picture](a.png)") != std::string::npos);
     CHECK(message_of<OptionError>([&] { report.table("odd", {{"a", "b"}, {"c"}}); }) ==
           "Report: table \"odd\": expected rows of 2 cells, found 1");

@@ -199,4 +199,11 @@ TEST_CASE("a calibrated factor is the rank that covers a new frame") {
                    calibrated_factor({1, 2, 3, 4, 5, 6, 7, 8}, 0.9);
                }),
                Contains("8 frames are too few for a confidence of 0.9; expected at least 9"));
+    // An error of 0 is no measure: the factor may pass over a few such frames, and is refused where it may not.
+    const double none = std::numeric_limits<double>::infinity();
+    CHECK(calibrated_factor({1, none, 2}, 0.5) == 2);
+    CHECK_THAT(message_of<DataError>([&] { calibrated_factor({1, none, 2}, 0.75); }),
+               Contains("would be inf: too many of 3 frames miss the truth with an error of 0"));
+    CHECK_THAT(message_of<DataError>([] { calibrated_factor({1, std::nan(""), 2}, 0.5); }),
+               Contains("the deviation of frame 1 of 3 is NaN"));
 }

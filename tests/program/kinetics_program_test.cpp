@@ -150,7 +150,6 @@ TEST_CASE("a core outside the filament is counted, and taken away on request; in
     fs::copy(tubes().data, broken, fs::copy_options::recursive);
     const auto name = read_dataset(broken).sequences()[0].frame_names[0];
     const auto place = broken / "filament_01" / "masks" / "A2" / name;
-    const auto zero = full_array<std::uint8_t>(0, 64, 64);
     auto mask = read_mask(place, {});
     mask(0, 0) = 1;
     write_mask(place, mask, {});
@@ -180,11 +179,55 @@ TEST_CASE("a core outside the filament is counted, and taken away on request; in
     expect(1, data + " --length -4", "the length in frame 0 is -4");
     scratch.put("lengths.csv", "sequence,length_px\nfilament_02,40\n");
     expect(1, data + " --length " + (scratch / "lengths.csv").string(), "no length of sequence \"filament_01\"");
-    expect(1, data + " --tasks A1,A3", "no sequence has masks of A1 and A3");
+    expect(1, data + " --tasks A1,A3", "no sequence can be measured; \"filament_01\": there are no masks of A1 and A3");
     expect(1, "--masks " + (scratch / "nowhere").string(), "there is no such folder");
-    write_mask(place, zero, {});
-    write_mask(broken / "filament_01" / "masks" / "A1" / name, zero, {});
-    expect(1, data, "sequence \"filament_01\": measure_kinetics: the first frame's volume is 0 px³");
+}
+
+TEST_CASE("a filament that cannot be measured is left out with its reason, and the others are measured") {
+    const Scratch scratch;
+    const auto masks = scratch / "masks";
+    const auto film = read_dataset(tubes().data);
+    const auto zero = full_array<std::uint8_t>(0, 64, 64);
+    const auto& names = film.sequences()[0].frame_names;
+    for (const std::string task : {"A1", "A2"}) {
+        for (const std::string name : {"empty", "left", "one"}) fs::create_directories(masks / name / task);
+        const auto from = fs::path(tubes().data) / "filament_01" / "masks" / task;
+        fs::copy(from, masks / "empty" / task);
+        write_mask(masks / "empty" / task / names[0], zero, {});
+        fs::copy(from, masks / "left" / task);
+        write_mask(masks / "left" / task / names.back(), zero, {});
+        fs::copy(from / names[0], masks / "one" / task / names[0]);
+    }
+    const std::string command = "--masks " + masks.string();
+    const auto json = kinetics(scratch, command);
+    CHECK(json["sequences"].size() == 1);
+    CHECK(json["left_out"]["empty"].get<std::string>().find("the first frame's volume is 0 px³") != std::string::npos);
+    CHECK(json["left_out"]["one"].get<std::string>().find("a slope needs 2 frames, got 1") != std::string::npos);
+    CHECK(text_of(scratch / "stderr").find("left out: sequence \"one\": ") != std::string::npos);
+    // Masks alone have no times: that file numbers are taken for them is said, unless times are given.
+    CHECK(json["times"] == "file numbers");
+    CHECK(text_of(scratch / "stderr").find("warning: --masks knows no times") != std::string::npos);
+    // Nothing is left in the last frame, and that is known without an error: it still has a finite weight.
+    const auto weighted = kinetics(scratch, command + " --weighted --interval 2");
+    CHECK(weighted["times"] == "interval");
+    CHECK(text_of(scratch / "stderr").find("warning") == std::string::npos);
+    CHECK(weighted["sequences"]["left"]["fits"].size() == 4);
+    CHECK(!weighted["sequences"]["left"].contains("not_fitted"));
+}
+
+TEST_CASE("true volumes that cannot be fitted spoil no fit of the measured ones") {
+    const Scratch scratch;
+    const auto data = scratch / "tubes";
+    fs::copy(tubes().data, data, fs::copy_options::recursive);
+    auto manifest = parse_json_file(data / "dataset.json");
+    manifest["sequences"]["filament_05"]["series"]["volume"][0] = 0;
+    write_json(data / "dataset.json", manifest);
+    const auto json = kinetics(scratch, "--split test --data " + data.string());
+    const auto& of_sequence = json["sequences"]["filament_05"];
+    CHECK(of_sequence["fits"].size() == 4);
+    CHECK(!of_sequence.contains("not_fitted"));
+    CHECK(of_sequence["truth"]["not_fitted"].size() == 4);
+    CHECK(!of_sequence["truth"].contains("rate_error"));
 }
 
 TEST_CASE("an ensemble's areas that do not belong to the frames are an error") {

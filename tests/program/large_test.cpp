@@ -31,12 +31,12 @@ TEST_CASE("one tile that holds the frame gives the masks that the whole film giv
     REQUIRE(mtdn_run(scratch, command + tiled.string() + " --tile 36").status == 0);
     REQUIRE(mtdn_run(scratch, command + stacks.string() + " --tile 36 --stacks --polarity 200,10").status == 0);
     for (const std::string task : {"A1", "A2"}) {
-        FrameReader names(whole / "frames" / task);
-        TiffReader pages(stacks / "frames" / (task + ".tif"));
+        FrameReader names(whole / "filament_03" / task);
+        TiffReader pages(stacks / "filament_03" / (task + ".tif"));
         REQUIRE(names.size() == 3);
         REQUIRE(pages.pages() == 3);
         for (Index i = 0; i < 3; ++i) {
-            const auto file = fs::path("frames") / task / names.frame_name(i);
+            const auto file = fs::path("filament_03") / task / names.frame_name(i);
             CHECK(text_of(tiled / file) == text_of(whole / file));
             const auto picture = read_png(whole / file), page = pages.read(i);
             for (std::size_t k = 0; k < picture.values.size(); ++k)

@@ -71,23 +71,59 @@ TEST_CASE("segment works on bare frames, feature 255, under the frames' names") 
     REQUIRE(mtdn_run(scratch, "segment --model " + film().model + " --frames " + film().data + "/" + sequence.name +
                                   "/frames --out " + out).status == 0);
     for (const auto& name : sequence.frame_names) {
-        const auto mask = read_png(std::filesystem::path(out) / "frames" / "A1" / name);
+        const auto mask = read_png(std::filesystem::path(out) / sequence.name / "A1" / name);
         for (const auto value : mask.values) CHECK((value == 0 || value == 255));
     }
+}
+
+TEST_CASE("films written to one folder have names of their own, and none is overwritten by another") {
+    const Scratch scratch;
+    const auto data = read_dataset(film().data);
+    const auto out = (scratch / "masks").string();
+    const auto segment = [&](const std::string& what) {
+        return mtdn_run(scratch, "segment --model " + film().model + " --out " + out + " " + what);
+    };
+    const auto frames = [&](Index i) {
+        return film().data + "/" + data.sequences()[static_cast<std::size_t>(i)].name + "/frames";
+    };
+    REQUIRE(segment("--frames " + frames(0)).status == 0);
+    REQUIRE(segment("--frames " + frames(1)).status == 0);
+    for (const auto* name : {&data.sequences()[0].name, &data.sequences()[1].name})
+        CHECK(std::filesystem::is_directory(out + "/" + *name + "/A1"));
+    CHECK(segment("--data " + film().data).status == 0);  // the same films
+    // A film of the same name elsewhere.
+    const auto elsewhere = (scratch / data.sequences()[0].name).string();
+    std::filesystem::copy(frames(0), elsewhere);
+    const auto mask = out + "/" + data.sequences()[0].name + "/A1/" + data.sequences()[0].frame_names[0];
+    const auto before = std::filesystem::last_write_time(mask);
+    for (const std::string how : {"", " --tile 36", " --idle 0.1 --watch"}) {
+        const auto refused = segment((how.ends_with("watch") ? how + " " : "--frames ") + elsewhere +
+                                     (how.ends_with("watch") ? "" : how));
+        CHECK(refused.status == 2);
+        CHECK(refused.err.find("holds masks of " + std::filesystem::weakly_canonical(film().data).string()) !=
+              std::string::npos);
+    }
+    CHECK(std::filesystem::last_write_time(mask) == before);
+    CHECK(segment("--name other --frames " + elsewhere).status == 0);
+    CHECK(std::filesystem::is_directory(out + "/other/A1"));
+    CHECK(segment("--name a/b --frames " + elsewhere).status == 2);
+    CHECK(segment("--name other --data " + film().data).status == 2);
+    std::filesystem::remove(out + "/other/film.txt");
+    CHECK(segment("--name other --frames " + elsewhere).err.find("no film.txt names") != std::string::npos);
 }
 
 TEST_CASE("segment follows a folder into which frames are being written, with the same masks as afterwards") {
     const Scratch scratch;
     const auto data = read_dataset(film().data);
     const auto& sequence = data.test()[0];
-    const auto from = film().data + "/" + sequence.name + "/frames/", to = (scratch / "frames").string();
+    const auto from = film().data + "/" + sequence.name + "/frames/", to = (scratch / "new").string();
     for (const std::string fusion : {"forward", "consecutive"}) {
         const auto live = (scratch / ("live_" + fusion)).string(), whole = (scratch / ("whole_" + fusion)).string();
         std::filesystem::create_directories(to);
-        // A microscope: the second frame comes in two pieces.
-        const auto copy = "sh -c 'cd " + to + "; cp " + from + sequence.frame_names[0] + " .; sleep 0.3; head -c 99 " + from +
-                          sequence.frame_names[1] + " > " + sequence.frame_names[1] + "; cp " + from + sequence.frame_names[1] +
-                          " .; sleep 0.3; cp " + from + sequence.frame_names[2] + " .' & ";
+        // A microscope: the second frame comes in two pieces, the second of them after a pause.
+        const auto copy = "sh -c 'cd " + to + "; cp " + from + sequence.frame_names[0] + " .; sleep 0.3; head -c 99 " +
+                          from + sequence.frame_names[1] + " > " + sequence.frame_names[1] + "; sleep 0.3; cp " + from +
+                          sequence.frame_names[1] + " .; sleep 0.3; cp " + from + sequence.frame_names[2] + " .' & ";
         const auto run = mtdn_run(scratch, "segment --json --idle 1.5 --model " + film().model + " --fusion " + fusion +
                                                " --watch " + to + " --out " + live, copy);
         INFO(run.err);
@@ -99,12 +135,32 @@ TEST_CASE("segment follows a folder into which frames are being written, with th
                     .status == 0);
         for (const auto& task : data.tasks())
             for (const auto& name : sequence.frame_names)
-                CHECK(text_of(live + "/frames/" + task + "/" + name) == text_of(whole + "/frames/" + task + "/" + name));
+                CHECK(text_of(live + "/new/" + task + "/" + name) == text_of(whole + "/new/" + task + "/" + name));
         std::filesystem::remove_all(to);
     }
     const auto backward = mtdn_run(scratch, "segment --fusion backward --model " + film().model + " --watch " + film().data + " --out x");
     CHECK(backward.status != 0);
     CHECK(backward.err.find("expected forward or consecutive") != std::string::npos);
+}
+
+TEST_CASE("a frame that never becomes whole is left out with a warning, and those behind it are segmented") {
+    const Scratch scratch;
+    const auto sequence = read_dataset(film().data).test()[0];
+    const auto from = film().data + "/" + sequence.name + "/frames/";
+    const auto& names = sequence.frame_names;
+    std::filesystem::copy(from, scratch / "new");
+    std::filesystem::resize_file(scratch / ("new/" + names[0]), 0);
+    std::filesystem::resize_file(scratch / ("new/" + names[1]), 99);
+    const auto run = mtdn_run(scratch, "segment --json --idle 0.3 --model " + film().model + " --watch " +
+                                           (scratch / "new").string() + " --out " + (scratch / "masks").string());
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    const auto json = parse_json(run.out, "watch");
+    CHECK(json["frames"] == 1);
+    CHECK(json["left_out"] == Json{names[0], names[1]});
+    CHECK(run.err.find(names[0] + ": left out, as it could not be read for 0.3 s: it is empty") != std::string::npos);
+    CHECK(run.err.find(names[1] + ": left out") != std::string::npos);
+    CHECK(std::filesystem::exists(scratch / ("masks/new/A1/" + names[2])));
 }
 
 TEST_CASE("change writes a map and the logits of every task") {

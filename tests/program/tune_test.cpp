@@ -123,6 +123,25 @@ TEST_CASE("processes that mpirun starts share one search, and one of them shows 
     CHECK(run.out.find("model: ") == run.out.rfind("model: "));
 }
 
+TEST_CASE(
+    "a trial that has killed three workers without a checkpoint has failed, and one that has killed two goes on") {
+    const Scratch scratch;
+    const auto out = scratch / "search";
+    for (const char* trial : {"000", "001"}) std::filesystem::create_directories(out / "trials" / trial);
+    std::string journal;
+    for (const int trial : {0, 1, 0, 1, 0})
+        journal += "{\"trial\":" + std::to_string(trial) + ",\"rung\":0,\"begun\":\"elsewhere 1\",\"checkpoint\":0}\n";
+    scratch.put("search/journal.jsonl", journal);
+    const auto run = mtdn_run(scratch, search(out.string(), "--trials 3 --epochs 1 --grace 1 --width 4"));
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    CHECK(run.err.find("trial 0: failed: 3 workers have ended before its next checkpoint") != std::string::npos);
+    CHECK(run.err.find("trial 1: left by a worker that is gone, taken up") != std::string::npos);
+    const auto trials = read_csv(out / "trials.csv");
+    CHECK(trials.rows.back()[0] == "0");
+    CHECK(trials.rows.back().back().starts_with("failed: 3 workers"));
+}
+
 TEST_CASE("a trial that cannot be trained is told with its reason, and the others go on") {
     const Scratch scratch;
     const auto out = (scratch / "search").string();

@@ -30,16 +30,17 @@ public:
         std::error_code ignored;
         require<IoError>(std::filesystem::is_directory(folder_, ignored), folder_.string(), ": the folder has gone");
         std::vector<std::filesystem::path> complete;
-        waiting_ = false;
+        waited_for_.clear();
         for (const auto& path : detail::entries(folder_)) {
             const auto name = path.filename().string();
             if (!detail::is_picture(path) || given_.contains(name)) continue;
             std::error_code vanished;
             const auto size = std::filesystem::file_size(path, vanished);
             const auto seen = sizes_.find(name);
-            waiting_ = waiting_ || vanished || size == 0 || seen == sizes_.end() || seen->second != size;
+            if (waited_for_.empty() && (vanished || size == 0 || seen == sizes_.end() || seen->second != size))
+                waited_for_ = path;
             sizes_[name] = vanished ? 0 : size;
-            if (waiting_) continue;
+            if (waiting()) continue;
             given_.insert(name);
             sizes_.erase(name);
             complete.push_back(path);
@@ -48,13 +49,19 @@ public:
     }
 
     /// Whether the last call left a file that may still be being written.
-    bool waiting() const { return waiting_; }
+    bool waiting() const { return !waited_for_.empty(); }
+
+    /// Gives that file up, so that those behind it need wait no longer; its path.
+    std::filesystem::path leave_out() {
+        given_.insert(waited_for_.filename().string());
+        return std::exchange(waited_for_, {});
+    }
 
 private:
     std::filesystem::path folder_;
     std::set<std::string> given_;
     std::map<std::string, std::uintmax_t> sizes_;  // as last seen
-    bool waiting_ = false;
+    std::filesystem::path waited_for_;             // the first that was not complete at the last call
 };
 
 }  // namespace mtdn

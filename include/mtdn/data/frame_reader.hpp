@@ -5,6 +5,7 @@
 #include <string>
 
 #include <mtdn/data/detail/frame_files.hpp>
+#include <mtdn/data/film_name.hpp>
 #include <mtdn/data/resize.hpp>
 
 namespace mtdn {
@@ -16,14 +17,14 @@ public:
     ///
     /// @throws DataError if there are no frames; IoError
     explicit FrameReader(const std::filesystem::path& path)
-        : name_(std::filesystem::absolute(path / "x").lexically_normal().parent_path().stem()), files_(files_at(path)) {
+        : name_(film_name(path)), files_(files_at(path)) {
         require<DataError>(files_.size() > 0, path.string(), ": no frames found; expected *.png or *.tif");
         if (files_.pages > 0) stack_.emplace(files_.files[0]);
         const auto first = raw(0);
         size_ = {first.height, first.width};
     }
 
-    /// The folder's or the file's name.
+    /// `film_name` of the path.
     const std::string& name() const { return name_; }
     /// Frames.
     Index size() const { return files_.size(); }

@@ -130,6 +130,9 @@ inline bool is_plain_name(std::string_view name) {
            name.find('\0') == std::string_view::npos;
 }
 
+/// A sequence's folder lies beside the manifest.
+inline bool is_sequence_name(std::string_view name) { return is_plain_name(name) && name != "dataset.json"; }
+
 inline Split parse_split(const ManifestObject& sequence, const std::string& where) {
     require<DataError>(sequence.has("split"), where, ": has no \"split\"; expected train, validation or test");
     const Json& value = sequence["split"];

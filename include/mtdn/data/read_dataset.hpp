@@ -11,6 +11,7 @@
 
 #include <mtdn/core/error.hpp>
 #include <mtdn/data/detail/frame_files.hpp>
+#include <mtdn/data/film_name.hpp>
 #include <mtdn/data/manifest.hpp>
 #include <mtdn/data/sequence.hpp>
 
@@ -99,7 +100,7 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
 inline Manifest manifest_of_plain_folders(const std::filesystem::path& folder, const DatasetOptions& options,
                                           std::vector<std::filesystem::path>& folders) {
     Manifest manifest;
-    manifest.description.name = std::filesystem::absolute(folder / "x").lexically_normal().parent_path().filename();
+    manifest.description.name = film_name(folder);
     const auto add = [&](const std::filesystem::path& place, const std::string& name) {
         SequenceManifest sequence;
         sequence.frames = frames_in(place, options.frames);
@@ -180,12 +181,13 @@ inline Dataset read_dataset(const std::filesystem::path& folder, const DatasetOp
     }
 }
 
-/// Reads frames alone: the pictures of one folder in natural order, or the pages of one TIFF file.
+/// Reads frames alone: the pictures of one folder in natural order, or the pages of one TIFF file; `film_name` is its
+/// name.
 ///
 /// @throws DataError, IoError
 inline Sequence read_frames(const std::filesystem::path& path, std::optional<TimeRule> time = std::nullopt) {
     SequenceManifest manifest;
-    manifest.name = std::filesystem::absolute(path / "x").lexically_normal().parent_path().stem();
+    manifest.name = film_name(path);
     manifest.time = time;
     const bool is_folder = std::filesystem::is_directory(path);
     const auto folder = is_folder ? path : path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();

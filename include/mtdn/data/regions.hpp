@@ -30,6 +30,23 @@ struct Region {
     double fill = 178;  ///< grey value of what is not shown, 0…255; the published films' is 178
 };
 
+/// Checks that a region can be cut out of frames of that size, and be a sequence of that name.
+///
+/// @param where what the error calls it
+/// @throws DataError
+inline void require_valid(const Region& region, FrameSize film, const std::string& where) {
+    require<DataError>(detail::is_sequence_name(region.name), where, ": a region's name is a folder's name, not \"",
+                       region.name, "\"");
+    require<DataError>(region.width > 0 && region.height > 0 && region.x >= 0 && region.y >= 0 &&
+                           region.width <= film.width - region.x && region.height <= film.height - region.y,
+                       where, ": columns ", region.x, " to ", region.x + region.width, " and rows ", region.y, " to ",
+                       region.y + region.height, " are not all in the frames, which are ", film.height, " × ",
+                       film.width, " pixels (height × width)");
+    require<DataError>(region.fill >= 0 && region.fill <= 255, where, ": fill: expected 0 to 255, found ", region.fill);
+    require<DataError>(region.outline.empty() || region.outline.size() >= 3, where,
+                       ": outline: expected \"x y x y …\" of three corners or more, found ", region.outline.size());
+}
+
 /// Which pixels of a region are shown: those whose centre lies inside its outline (even-odd rule).
 inline Mask shown_pixels(const Region& region) {
     auto shown = full_array<std::uint8_t>(1, region.height, region.width);
@@ -53,7 +70,12 @@ inline Mask shown_pixels(const Region& region) {
 /// The region of a frame, its surroundings filled.
 ///
 /// @param shown of `shown_pixels(region)`
+/// @throws DataError if the region is not in the frame, ShapeError if `shown` is of another size
 inline Image cut(const Image& frame, const Region& region, const Mask& shown) {
+    require_valid(region, {extent(frame, 0), extent(frame, 1)}, concatenate("cut: region \"", region.name, "\""));
+    require<ShapeError>(extent(shown, 0) == region.height && extent(shown, 1) == region.width, "cut: region \"",
+                        region.name, "\" is ", region.height, " × ", region.width, " pixels, its shown pixels are ",
+                        extent(shown, 0), " × ", extent(shown, 1));
     auto part = make_array<float>(region.height, region.width);
     const auto fill = static_cast<float>(region.fill / 255);
     for (Index row = 0; row < region.height; ++row) {
@@ -101,22 +123,14 @@ inline Image cut(const Image& frame, const Region& region, const Mask& shown) {
                                ": expected whole pixels, found ", value);
             return static_cast<Index>(value);
         };
-        require<DataError>(detail::is_plain_name(region.name), where, ": a region's name is a folder's name");
         for (const auto& other : regions)
             require<DataError>(other.name != region.name, where, ": two regions have this name");
         region.x = pixels("x");
         region.y = pixels("y");
         region.width = pixels("width");
         region.height = pixels("height");
-        require<DataError>(region.width > 0 && region.height > 0 && region.x >= 0 && region.y >= 0 &&
-                               region.x + region.width <= film.width && region.y + region.height <= film.height,
-                           where, ": columns ", region.x, " to ", region.x + region.width, " and rows ", region.y, " to ",
-                           region.y + region.height, " are not all in the frames, which are ", film.height, " × ",
-                           film.width, " pixels (height × width)");
-        if (column("fill") < row.size() && !row[column("fill")].empty()) {
+        if (column("fill") < row.size() && !row[column("fill")].empty())
             region.fill = number(row[column("fill")], "fill");
-            require<DataError>(region.fill >= 0 && region.fill <= 255, where, ": fill: expected 0 to 255, found ", region.fill);
-        }
         if (column("outline") < row.size()) {
             std::vector<double> numbers;
             std::string_view text = row[column("outline")];
@@ -127,10 +141,11 @@ inline Image cut(const Image& frame, const Region& region, const Mask& shown) {
                 numbers.push_back(number(text.substr(0, end), "outline"));
                 text.remove_prefix(end);
             }
-            require<DataError>(numbers.empty() || (numbers.size() >= 6 && numbers.size() % 2 == 0), where,
-                               ": outline: expected \"x y x y …\" of three corners or more, found ", numbers.size(), " numbers");
+            require<DataError>(numbers.size() % 2 == 0, where, ": outline: expected \"x y x y …\", found ",
+                               numbers.size(), " numbers");
             for (std::size_t i = 0; i < numbers.size(); i += 2) region.outline.emplace_back(numbers[i], numbers[i + 1]);
         }
+        require_valid(region, film, where);
         regions.push_back(std::move(region));
     }
     require<DataError>(!regions.empty(), path.string(), ": names no region");
@@ -143,14 +158,20 @@ inline Image cut(const Image& frame, const Region& region, const Mask& shown) {
 ///
 /// @param folder is not there, or empty
 /// @param progress called with the number of frames done
-/// @throws IoError, DataError
+/// @throws IoError; DataError, before anything is written, for a region that is not in the frames and for names
 /// @source paper §2.1.1
 inline void cut_regions(FrameReader& film, const std::vector<Region>& regions, const std::filesystem::path& folder,
                         const std::function<void(Index done)>& progress = {}) {
     Json json{{"name", film.name()}, {"frames", "frames/*.png"}, {"sequences", Json::object()}};
+    std::set<std::string> names;
+    for (const auto& region : regions) {
+        const auto where = concatenate("cut_regions: region \"", region.name, "\"");
+        require_valid(region, film.frame_size(), where);
+        require<DataError>(names.insert(region.name).second, where, ": two regions have this name");
+    }
+    names.clear();  // from here on of frames
     detail::AtomicFolder target(folder);
     std::vector<Mask> shown;
-    std::set<std::string> names;
     for (const auto& region : regions) {
         json["sequences"][region.name] = {
             {"split", "test"},

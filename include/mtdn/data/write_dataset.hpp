@@ -103,7 +103,7 @@ inline void write_dataset(const std::filesystem::path& folder, const Dataset& da
 
     detail::AtomicFolder target(folder);
     for (const auto& sequence : dataset.sequences()) {
-        require<DataError>(detail::is_plain_name(sequence.name), "write_dataset: sequence \"", sequence.name,
+        require<DataError>(detail::is_sequence_name(sequence.name), "write_dataset: sequence \"", sequence.name,
                            "\" cannot be a folder's name");
         json["sequences"][sequence.name] = detail::sequence_json(sequence, description.tasks);
         const auto place = target.temporary() / sequence.name;

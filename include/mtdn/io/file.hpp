@@ -173,6 +173,15 @@ private:
     detail::Descriptor file_;
 };
 
+/// Removes what `AtomicFile`s of processes that were killed have left in a folder. Nobody may be writing there.
+inline void remove_temporary_files(const std::filesystem::path& folder) {
+    std::error_code ignored;
+    std::vector<std::filesystem::path> left;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+        if (entry.path().extension() == ".tmp") left.push_back(entry.path());
+    for (const auto& path : left) std::filesystem::remove(path, ignored);
+}
+
 /// Writes a file whole or not at all.
 ///
 /// @throws IoError naming the file, the operation and the system's reason

@@ -51,8 +51,13 @@ inline std::string html_text(std::string_view text) {
     return with_replaced(text, replacements);
 }
 
-inline std::string markdown_cell(std::string_view text) {
-    static constexpr std::array<std::pair<char, std::string_view>, 2> replacements{{{'|', "\\|"}, {'\n', " "}}};
+/// A plain text that Markdown shows as it is: no mark-up, no HTML, one line.
+///
+/// @source CommonMark 0.31 §2.4
+inline std::string markdown_text(std::string_view text) {
+    static constexpr std::array<std::pair<char, std::string_view>, 13> replacements{
+        {{'\\', "\\\\"}, {'|', "\\|"}, {'*', "\\*"}, {'_', "\\_"}, {'`', "\\`"}, {'[', "\\["}, {']', "\\]"},
+         {'#', "\\#"}, {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'\n', " "}, {'\r', ""}}};
     return with_replaced(text, replacements);
 }
 
@@ -118,19 +123,21 @@ public:
 
     /// Pictures are links relative to `folder`, where the text will lie.
     std::string markdown(const std::filesystem::path& folder) const {
-        std::string page = "# " + title_ + "\n";
+        std::string page = "# " + detail::markdown_text(title_) + "\n";
         for (const Block& block : blocks_) {
             page += '\n';
+            const std::string text = detail::markdown_text(block.text);
             switch (block.kind) {
-                case Kind::heading: page += "## " + block.text + "\n"; break;
-                case Kind::text: page += block.text + "\n"; break;
+                case Kind::heading: page += "## " + text + "\n"; break;
+                case Kind::text: page += text + "\n"; break;
                 case Kind::picture:
-                    page += "![" + block.text + "](" + std::filesystem::relative(block.picture, folder).generic_string() + ")\n";
+                    page +=
+                        "![" + text + "](" + std::filesystem::relative(block.picture, folder).generic_string() + ")\n";
                     break;
                 case Kind::table:
-                    page += "**" + block.text + "**\n\n";
+                    page += "**" + text + "**\n\n";
                     for (std::size_t i = 0; i < block.rows.size(); ++i) {
-                        for (const auto& value : block.rows[i]) page += "| " + detail::markdown_cell(value) + " ";
+                        for (const auto& value : block.rows[i]) page += "| " + detail::markdown_text(value) + " ";
                         page += "|\n";
                         if (i > 0) continue;
                         for (std::size_t cell = 0; cell < block.rows[0].size(); ++cell) page += cell == 0 ? "| --- " : "| ---: ";

@@ -18,10 +18,21 @@ using EnsembleAreas = std::map<std::string, std::vector<std::vector<double>>>;
 /// The areas of an ensemble's members as a table: `frame`, `partner` (its name), and a column of px a task.
 ///
 /// @param partners names of the frames that each frame was compared with, in the order of the areas
+/// @throws ShapeError if there are not as many partners as frames, or areas as partners
 inline CsvTable areas_table(const EnsembleAreas& areas, const std::vector<std::string>& frames,
                             const std::vector<std::vector<std::string>>& partners) {
+    require<ShapeError>(partners.size() == frames.size(), "areas_table: ", frames.size(), " frames, but partners of ",
+                        partners.size());
     CsvTable table{{"frame", "partner"}, {}};
-    for (const auto& entry : areas) table.header.push_back(entry.first);
+    for (const auto& [name, of_frames] : areas) {
+        require<ShapeError>(of_frames.size() == frames.size(), "areas_table: ", frames.size(), " frames, but areas of ",
+                            name, " in ", of_frames.size());
+        for (std::size_t i = 0; i < frames.size(); ++i)
+            require<ShapeError>(of_frames[i].size() == partners[i].size(), "areas_table: frame \"", frames[i],
+                                "\" has ", partners[i].size(), " partners, but ", of_frames[i].size(), " areas of ",
+                                name);
+        table.header.push_back(name);
+    }
     for (std::size_t i = 0; i < frames.size(); ++i)
         for (std::size_t n = 0; n < partners[i].size(); ++n) {
             table.rows.push_back({frames[i], partners[i][n]});

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <mtdn/core/error.hpp>
 #include <mtdn/io/csv.hpp>
 #include <mtdn/io/json.hpp>
 #include <mtdn/kinetics/fit.hpp>
@@ -22,10 +23,21 @@ struct IntervalFactors {
 ///
 /// @param pixel_nm side of a pixel in nm; 0: unknown
 /// @param truth    true volumes in px³; empty: unknown, and cells stay empty
+/// @throws ShapeError if names, figures and truth are not of as many frames, or the table has other columns
 inline void add_kinetics_rows(CsvTable& table, const std::string& sequence, const std::vector<std::string>& frames,
                               const FilamentKinetics& kinetics, const IntervalFactors& factors, double pixel_nm,
                               const std::vector<double>& truth = {}) {
-    const bool first = table.header.empty();
+    const auto has = [&](const MeasuredCurve& curve) {
+        return curve.value.size() == frames.size() && curve.error.size() == frames.size();
+    };
+    require<ShapeError>(kinetics.seconds.size() == frames.size() && kinetics.stray.size() == frames.size() &&
+                            kinetics.length.size() == frames.size() && has(kinetics.outer_area) &&
+                            has(kinetics.core_area) && has(kinetics.volume) && has(kinetics.conversion) &&
+                            has(kinetics.rate),
+                        "add_kinetics_rows: sequence \"", sequence, "\" has ", frames.size(),
+                        " frame names, and figures of ", kinetics.seconds.size(), " frames; expected as many of all");
+    require<ShapeError>(truth.empty() || truth.size() == frames.size(), "add_kinetics_rows: sequence \"", sequence,
+                        "\" has ", frames.size(), " frames, but ", truth.size(), " true volumes");
     const auto text = [](double value) { return std::isnan(value) ? std::string() : number_text(value); };
     for (std::size_t i = 0; i < frames.size(); ++i) {
         std::vector<std::string> header, row;
@@ -54,7 +66,9 @@ inline void add_kinetics_rows(CsvTable& table, const std::string& sequence, cons
             interval("rate_" + unit + "3_per_s", kinetics.rate, factors.rate, cube);
             cell("true_volume_" + unit + "3", truth.empty() ? "" : text(truth[i] * cube));
         }
-        if (first && i == 0) table.header = header;
+        if (table.header.empty()) table.header = header;
+        require<ShapeError>(table.header == header, "add_kinetics_rows: the table has other columns than sequence \"",
+                            sequence, "\": is the pixel's size known of some alone?");
         table.rows.push_back(std::move(row));
     }
 }
