@@ -15,7 +15,7 @@ namespace {
 using mtdn::Index;
 
 struct EvaluateCommand {
-    std::string model, data, split = "test", fusion = "all", pictures;
+    std::string model, data, split = "test", fusion = "all", pictures, palette, frame_scores;
     std::string absent = "zero";
     bool threshold = false;
 };
@@ -65,6 +65,7 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
         fusions = {"backward", "forward", "consecutive", "ensemble"};
 
     mtdn::Json json;
+    mtdn::CsvTable frames;
     std::map<std::string, std::vector<LabelledMasks>> columns;  // by sequence, one a fusion
     const auto take = [&](const std::string& name, const mtdn::ScoreTable& table) {
         json[name] = scores_json(table);
@@ -76,19 +77,26 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
         mtdn::ScoreTable table(absent_class(c.absent));
         for (const auto& sequence : sequences) {
             auto masks = network->segment(sequence.frames, fusion, with_progress(name + ", " + sequence.name)).masks;
-            table.add(sequence.name, mtdn::score(masks, sequence.masks));
+            const auto score = mtdn::score(masks, sequence.masks);
+            add_frame_scores(frames, name, sequence, score, table.absent());
+            table.add(sequence.name, score);
             if (!c.pictures.empty()) columns[sequence.name].push_back({name, std::move(masks)});
         }
         take(name, table);
     }
     if (c.threshold) {
         mtdn::ScoreTable table(absent_class(c.absent));
-        for (const auto& sequence : sequences)
-            table.add(sequence.name, mtdn::score(threshold_masks(sequence), sequence.masks));
+        for (const auto& sequence : sequences) {
+            const auto score = mtdn::score(threshold_masks(sequence), sequence.masks);
+            add_frame_scores(frames, "threshold", sequence, score, table.absent());
+            table.add(sequence.name, score);
+        }
         take("threshold", table);
     }
     if (!c.pictures.empty())
-        for (const auto& sequence : sequences) write_pictures(c.pictures, sequence, columns[sequence.name]);
+        for (const auto& sequence : sequences)
+            write_pictures(c.pictures, sequence, columns[sequence.name], mtdn::palette_named(c.palette));
+    if (!c.frame_scores.empty()) mtdn::write_csv(c.frame_scores, frames);
     if (common.json) print_json(json);
 }
 
@@ -109,6 +117,8 @@ void add_evaluate(CLI::App& app, Common& common) {
         ->check(CLI::IsMember({"zero", "one", "skip", "nan"}))->capture_default_str();
     command->add_flag("--threshold", c->threshold, "Scores plain thresholds, too: Otsu for A1, the filled interior of dark walls for A2");
     command->add_option("--pictures", c->pictures, "Folder for overlays, confusion maps and contact sheets");
+    add_palette(*command, c->palette);
+    command->add_option("--frame-scores", c->frame_scores, "File (.csv) for each frame's scores, which mtdn plot draws");
     command->footer("Example: mtdn evaluate --model runs/film/best.safetensors --data film --split test --fusion all");
     command->callback([c, &common] { evaluate(*c, common); });
 }

@@ -6,6 +6,7 @@
 
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/experiment/recipe.hpp>
+#include <mtdn/view/palette.hpp>
 
 /// The paper's study on one dataset: what is trained, and where its files are.
 struct Study {
@@ -15,6 +16,7 @@ struct Study {
     mtdn::Dataset data;
     std::filesystem::path data_folder;  ///< empty if the data are synthetic
     std::vector<mtdn::Recipe> recipes;  ///< as trained: at the study's scale, with the dataset's tasks
+    mtdn::Palette palette{};            ///< of the pictures
 
     std::filesystem::path run(const std::string& recipe) const { return folder / "runs" / recipe; }
     std::filesystem::path masks(const std::string& recipe, const std::string& fusion) const {
