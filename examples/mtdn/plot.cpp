@@ -149,13 +149,22 @@ std::vector<PlotPanel> kinetics_panels(const PlotCommand& c, const std::vector<T
     return panels;
 }
 
+/// Gives what has one name one colour, in whichever panels it is.
+void colour_by_label(std::vector<PlotPanel>& panels, const mtdn::Palette& palette) {
+    std::map<std::string, mtdn::Colour> colours;
+    for (auto& panel : panels)
+        for (auto& line : panel.lines)
+            line.colour = colours.emplace(line.label, palette.line(static_cast<Index>(colours.size()))).first->second;
+}
+
 void plot(PlotCommand c, const Common& common) {
     const auto tables = read_tables(c.inputs);
     c.options.palette = mtdn::palette_named(c.palette);
     using Kind = Table::Kind;
-    const auto panels = tables[0].kind == Kind::curve    ? curve_panels(tables)
-                        : tables[0].kind == Kind::scores ? score_panels(c, tables)
-                                                         : kinetics_panels(c, tables);
+    auto panels = tables[0].kind == Kind::curve    ? curve_panels(tables)
+                  : tables[0].kind == Kind::scores ? score_panels(c, tables)
+                                                   : kinetics_panels(c, tables);
+    colour_by_label(panels, c.options.palette);
     mtdn::require<mtdn::DataError>(!panels.empty(), tables[0].file.string(), ": nothing of these sequences is in it");
     constexpr Index most_pixels = 30000;
     mtdn::require<mtdn::OptionError>(static_cast<Index>(panels.size()) * c.options.height <= most_pixels,

@@ -23,6 +23,14 @@ Run done(const Scratch& scratch, const std::string& arguments) {
     return run;
 }
 
+/// The folder of masks with one task alone.
+std::string only(const std::string& masks, const std::string& task) {
+    for (const auto& sequence : fs::directory_iterator(masks))
+        for (const auto& folder : fs::directory_iterator(sequence))
+            if (folder.is_directory() && folder.path().filename() != task) fs::remove_all(folder);
+    return masks;
+}
+
 /// How often a colour is in a picture.
 std::ptrdiff_t count(const RawImage& picture, Colour colour) {
     std::ptrdiff_t found = 0;
@@ -98,9 +106,17 @@ TEST_CASE("evaluate and score leave each frame's scores, and plot draws them") {
     CHECK(has(script, "title \"scored: " + masks + "\""));
     CHECK(has(script, "set ylabel \"macro_iou\""));
     CHECK(has(script, "lc rgb '#009e73' title \"frames: backward\""));  // Okabe and Ito's green
+    // A prediction that has one task alone shifts no colour of the others.
+    done(scratch, "score --truth " + film().data + " --prediction " + only(masks, "A2") + " --frame-scores " + scored);
+    done(scratch, "plot " + scored + " " + table + " --sequences " + sequence.name + " --out " + out);
+    const auto both = text_of(out);
+    const std::string blue = "lc rgb '#0072b2' title \"frames: forward\"";
+    const auto first = both.find(blue);
+    CHECK(first != both.npos);
+    CHECK(both.find(blue, first + 1) != both.npos);
     const auto other = read_csv(scored);
     CHECK(std::count(other.header.begin(), other.header.end(), "macro_iou") == 1);
-    CHECK(other.texts("feature_f1").size() == 3 * 2 * 3);
+    CHECK(other.texts("feature_f1").size() == 3 * 3);
 }
 
 TEST_CASE("plot draws kinetics with their intervals, a line a filament") {

@@ -150,6 +150,10 @@ TEST_CASE("the colours of Okabe and Ito stay apart for every kind of colour visi
     // A difference of 2.3 is just seen where two patches touch; these do not touch.
     CHECK(closest(colour_blind_safe_palette()) > 15);
     CHECK(closest(Palette{}) < 10);
+    // What appears and what disappears, without green cones.
+    const Palette paper, safe = colour_blind_safe_palette();
+    CHECK(distance(paper.categories[1], paper.categories[2], visions[2]) < 15);
+    CHECK(distance(safe.categories[1], safe.categories[2], visions[2]) > 100);
 }
 
 TEST_CASE("the colours of a palette differ from each other") {
