@@ -5,9 +5,9 @@ set -eu
 
 packages="g++ cmake ninja-build pkg-config libeigen3-dev libxtensor-dev libpng-dev libtiff-dev nlohmann-json3-dev libcli11-dev"
 [ "${1-}" != tests ] || packages="$packages catch2 clang-14"
-# Training by several processes, whose tests are skipped without.
+# Training by several processes, and plots by gnuplot, whose tests are skipped without.
 optional=
-[ "${1-}" != tests ] || optional="openmpi-bin libopenmpi-dev"
+[ "${1-}" != tests ] || optional="openmpi-bin libopenmpi-dev gnuplot-nox"
 
 if ! command -v dpkg-query > /dev/null; then
     echo "This is not Debian or Ubuntu: install the equivalents of these yourself: $packages" >&2

@@ -16,7 +16,7 @@ namespace {
 using mtdn::Index;
 
 void compare(const std::string& model, const std::vector<std::string>& frames, const std::string& out,
-             const Common& common) {
+             const mtdn::Palette& palette, const Common& common) {
     const auto network = open_network(model, common.machine);
     const auto first = mtdn::read_frame(frames[0]), second = mtdn::read_frame(frames[1]);
     mtdn::require<mtdn::DataError>(first.shape() == second.shape(), frames[1], ": expected a frame of ",
@@ -35,7 +35,7 @@ void compare(const std::string& model, const std::vector<std::string>& frames, c
             labels.data()[i] = mtdn::largest_logit(logits.data() + 4 * i);
             ++counts[labels.data()[i]];
         }
-        mtdn::write_png(std::filesystem::path(out) / (task + ".png"), mtdn::change_map(labels));
+        mtdn::write_png(std::filesystem::path(out) / (task + ".png"), mtdn::change_map(labels, palette));
         mtdn::write_npy(std::filesystem::path(out) / (task + ".npy"), logits);
         json[task] = {{"no_change", counts[0]}, {"appearing", counts[1]}, {"disappearing", counts[2]}, {"overlapping", counts[3]}};
     }
@@ -51,7 +51,7 @@ void compare(const std::string& model, const std::vector<std::string>& frames, c
 
 void add_change(CLI::App& app, Common& common) {
     struct Options {
-        std::string model, out;
+        std::string model, out, palette;
         std::vector<std::string> frames;
     };
     auto options = std::make_shared<Options>();
@@ -62,5 +62,8 @@ void add_change(CLI::App& app, Common& common) {
     command->add_option("FRAMES", options->frames, "The frame asked about, and its partner")->required()->expected(2);
     command->add_option("--out", options->out, "Folder for <task>.png and <task>.npy, (height, width, 4)")->required();
     command->footer("Example: mtdn change --model runs/film/best.safetensors first.png last.png --out change");
-    command->callback([options, &common] { compare(options->model, options->frames, options->out, common); });
+    add_palette(*command, options->palette);
+    command->callback([options, &common] {
+        compare(options->model, options->frames, options->out, mtdn::palette_named(options->palette), common);
+    });
 }

@@ -33,6 +33,8 @@ void add_score(CLI::App& app, Common& common);
 void add_reproduce(CLI::App& app, Common& common);
 void add_tune(CLI::App& app, Common& common);
 void add_kinetics(CLI::App& app, Common& common);
+void add_overlay(CLI::App& app, Common& common);
+void add_plot(CLI::App& app, Common& common);
 
 /// Writes warnings to standard error.
 void print_warnings(const std::vector<mtdn::Warning>& warnings);
@@ -46,6 +48,9 @@ void add_device(CLI::App& command, Common& common);
 /// Adds `--precision single|bf16|tf32|tf32x3`.
 inline constexpr const char* precision_help = "Products of convolutions; bf16: of factors rounded to bfloat16; tf32: to TF32, on a GPU; tf32x3: nearly single, there";
 void add_precision(CLI::App& command, Common& common);
+
+/// Adds `--palette paper|okabe-ito`; see `mtdn::palette_named`.
+void add_palette(CLI::App& command, std::string& palette);
 
 /// Adds `--polarity FEATURE,BACKGROUND`.
 void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::string& what);

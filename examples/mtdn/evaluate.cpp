@@ -16,7 +16,7 @@ namespace {
 using mtdn::Index;
 
 struct EvaluateCommand {
-    std::string model, data, split = "test", fusion = "all", pictures;
+    std::string model, data, split = "test", fusion = "all", pictures, palette, frame_scores;
     std::string absent = "zero";
     bool threshold = false, soft = false;
     std::vector<std::string> inside;
@@ -69,6 +69,7 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
     const auto inside = nested(c.inside, network->tasks());
 
     mtdn::Json json;
+    mtdn::CsvTable frames;
     std::map<std::string, std::vector<LabelledMasks>> columns;  // by sequence, one a fusion
     const auto take = [&](const std::string& name, const mtdn::ScoreTable& table) {
         json[name] = scores_json(table);
@@ -84,19 +85,26 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
             options.flips = c.flips;
             auto result = network->segment(sequence.frames, fusion, options);
             keep_inside(inside, result);
-            table.add(sequence.name, mtdn::score(result.masks, sequence.masks));
+            const auto score = mtdn::score(result.masks, sequence.masks);
+            add_frame_scores(frames, name, sequence, score, table.absent());
+            table.add(sequence.name, score);
             if (!c.pictures.empty()) columns[sequence.name].push_back({name, std::move(result.masks)});
         }
         take(name, table);
     }
     if (c.threshold) {
         mtdn::ScoreTable table(absent_class(c.absent));
-        for (const auto& sequence : sequences)
-            table.add(sequence.name, mtdn::score(threshold_masks(sequence), sequence.masks));
+        for (const auto& sequence : sequences) {
+            const auto score = mtdn::score(threshold_masks(sequence), sequence.masks);
+            add_frame_scores(frames, "threshold", sequence, score, table.absent());
+            table.add(sequence.name, score);
+        }
         take("threshold", table);
     }
     if (!c.pictures.empty())
-        for (const auto& sequence : sequences) write_pictures(c.pictures, sequence, columns[sequence.name]);
+        for (const auto& sequence : sequences)
+            write_pictures(c.pictures, sequence, columns[sequence.name], mtdn::palette_named(c.palette));
+    if (!c.frame_scores.empty()) mtdn::write_csv(c.frame_scores, frames);
     if (common.json) print_json(json);
 }
 
@@ -120,6 +128,8 @@ void add_evaluate(CLI::App& app, Common& common) {
         ->check(CLI::IsMember({"zero", "one", "skip", "nan"}))->capture_default_str();
     command->add_flag("--threshold", c->threshold, "Scores plain thresholds, too: Otsu for A1, the filled interior of dark walls for A2");
     command->add_option("--pictures", c->pictures, "Folder for overlays, confusion maps and contact sheets");
+    add_palette(*command, c->palette);
+    command->add_option("--frame-scores", c->frame_scores, "File (.csv) for each frame's scores, which mtdn plot draws");
     command->footer("Example: mtdn evaluate --model runs/film/best.safetensors --data film --split test --fusion all");
     command->callback([c, &common] { evaluate(*c, common); });
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <mtdn/version.hpp>
+#include <mtdn/view/palette.hpp>
 
 void print_warnings(const std::vector<mtdn::Warning>& warnings) {
     for (const auto& warning : warnings) std::cerr << "warning: " << warning.message << '\n';
@@ -25,6 +26,12 @@ void add_precision(CLI::App& command, Common& common) {
     command.add_option("--precision", common.machine.precision, precision_help)
         ->check(CLI::IsMember({"single", "bf16", "tf32", "tf32x3"}))
         ->capture_default_str();
+}
+
+void add_palette(CLI::App& command, std::string& palette) {
+    command.add_option("--palette", palette, "Colours: paper; okabe-ito, which differ for every kind of colour vision")
+        ->check(CLI::IsMember(std::vector<std::string>(mtdn::palette_names.begin(), mtdn::palette_names.end())))
+        ->default_str(palette = "paper");
 }
 
 void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::string& what) {
@@ -55,6 +62,8 @@ int main(int argc, char** argv) {
     add_reproduce(app, common);
     add_tune(app, common);
     add_kinetics(app, common);
+    add_overlay(app, common);
+    add_plot(app, common);
     for (auto* command : app.get_subcommands({})) {
         command->add_option("--threads", common.machine.threads, "Threads; 0: one for each processor")
             ->check(CLI::NonNegativeNumber);

@@ -22,10 +22,18 @@ struct LabelledMasks {
     mtdn::TaskMasks masks;
 };
 
+/// A row of a contact sheet: some frames of a sequence with masks over them.
+inline mtdn::SheetRow overlay_row(const std::string& label, const mtdn::Images& frames, const mtdn::TaskMasks& masks,
+                                  const std::vector<mtdn::Index>& shown, const mtdn::OverlayOptions& options) {
+    mtdn::SheetRow row{label, {}};
+    for (const mtdn::Index i : shown) row.pictures.push_back(mtdn::overlay(frames, masks, i, options));
+    return row;
+}
+
 /// Writes `<sequence>.png` (frame, truth, each prediction, early to late), `<sequence>_<task>_confusion.png` and
 /// `<sequence>_f1.png` (feature F1 of every frame, a panel a task, a line a prediction).
 inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequence& sequence,
-                           const std::vector<LabelledMasks>& predictions) {
+                           const std::vector<LabelledMasks>& predictions, const mtdn::Palette& palette = {}) {
     std::filesystem::create_directories(folder);
     const auto frames = mtdn::sheet_frames(sequence.size(), 6);
     std::vector<std::string> columns;
@@ -33,15 +41,11 @@ inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequ
         const double seconds = sequence.seconds[static_cast<std::size_t>(i)];
         columns.push_back(mtdn::concatenate(seconds, " s"));
     }
-    std::vector<mtdn::SheetRow> rows{{"frame", {}}, {"truth", {}}};
-    for (const mtdn::Index i : frames) {
-        rows[0].pictures.push_back(mtdn::overlay(sequence.frames, {}, i));
-        rows[1].pictures.push_back(mtdn::overlay(sequence.frames, sequence.masks, i));
-    }
-    for (const auto& [label, masks] : predictions) {
-        rows.push_back({label, {}});
-        for (const mtdn::Index i : frames) rows.back().pictures.push_back(mtdn::overlay(sequence.frames, masks, i));
-    }
+    const mtdn::OverlayOptions options{.palette = palette};
+    std::vector<mtdn::SheetRow> rows{overlay_row("frame", sequence.frames, {}, frames, options),
+                                     overlay_row("truth", sequence.frames, sequence.masks, frames, options)};
+    for (const auto& [label, masks] : predictions)
+        rows.push_back(overlay_row(label, sequence.frames, masks, frames, options));
     mtdn::write_png(folder / (sequence.name + ".png"), mtdn::contact_sheet(columns, rows));
 
     std::vector<mtdn::PlotPanel> panels;
@@ -53,7 +57,7 @@ inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequ
             if (found == masks.end()) continue;
             wrong.push_back({label, {}});
             for (const mtdn::Index i : frames)
-                wrong.back().pictures.push_back(mtdn::confusion_map(plane(truth, i), plane(found->second, i)));
+                wrong.back().pictures.push_back(mtdn::confusion_map(plane(truth, i), plane(found->second, i), palette));
             const auto scores = mtdn::score({{task, found->second}}, {{task, truth}}).tasks.at(task).frames;
             mtdn::PlotLine line{label, sequence.seconds, {}, {}, {}, false};
             for (const auto& frame : scores) line.y.push_back(mtdn::f1(frame));
@@ -63,5 +67,5 @@ inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequ
         mtdn::write_png(folder / (sequence.name + "_" + task + "_confusion.png"), mtdn::contact_sheet(columns, wrong));
         panels.push_back(std::move(panel));
     }
-    if (!panels.empty()) mtdn::write_png(folder / (sequence.name + "_f1.png"), mtdn::plot(panels));
+    if (!panels.empty()) mtdn::write_png(folder / (sequence.name + "_f1.png"), mtdn::plot(panels, {.palette = palette}));
 }

@@ -37,7 +37,7 @@ constexpr std::array scales{
 };
 
 struct ReproduceCommand {
-    std::string data, out, scale = "full";
+    std::string data, out, scale = "full", palette;
     bool resume = false;
     std::vector<std::string> models, ablations;
     Index epochs = 0, epoch_pairs = 0, clique = 0, width = 0, size = -1;
@@ -195,6 +195,7 @@ void reproduce(const ReproduceCommand& c, const Common& common) {
         "reproduce: the ablation clique is held against random pairs; expected no --clique");
     Study study{.folder = c.out, .scale = c.scale, .seed = common.seed, .data = {}, .data_folder = c.data,
                 .recipes = {}, .ablations = mtdn::ablations()};
+    study.palette = mtdn::palette_named(c.palette);
     study.data = c.data.empty() ? mtdn::synthesize({.sequences = 7, .frames = 6, .size = 48, .seed = common.seed + 1})
                                 : mtdn::read_dataset(c.data);
     print_warnings(study.data.warnings());
@@ -267,6 +268,7 @@ void add_reproduce(CLI::App& app, Common& common) {
     add("--size", c->size, "Frames' longer side in training, pixels; 0: as they are; the scale's where not given");
     add("--minutes", c->minutes,
         "Each model stops after so many minutes, counted anew by --resume; 0: when it is done");
+    add_palette(*command, c->palette);
     command->footer("Example: mtdn reproduce --scale quick --out study");
     command->callback([c, &common] { reproduce(*c, common); });
 }

@@ -9,7 +9,7 @@
 
 void add_score(CLI::App& app, Common& common) {
     struct Options {
-        std::string truth, prediction;
+        std::string truth, prediction, frame_scores;
         std::vector<int> polarity;
         std::optional<double> threshold;
     };
@@ -19,6 +19,7 @@ void add_score(CLI::App& app, Common& common) {
     command->add_option("--prediction", options->prediction, "Folder of masks, <sequence>/<task>/<frame name>")->required();
     add_polarity(*command, options->polarity, "Polarity of the predictions, if not the truth's");
     command->add_option("--threshold", options->threshold, "Takes any grey value, from 0 to 255: nearer to feature from here on");
+    command->add_option("--frame-scores", options->frame_scores, "File (.csv) for each frame's scores, which mtdn plot draws");
     command->footer("Example: mtdn score --truth film --prediction masks");
     command->callback([options, &common] {
         const auto truth = mtdn::read_dataset(options->truth);
@@ -28,9 +29,14 @@ void add_score(CLI::App& app, Common& common) {
         for (const auto& name : predictions.left_out)
             std::cerr << "left out: sequence \"" << name << "\", which " << options->prediction << " does not hold\n";
         mtdn::ScoreTable table;
+        mtdn::CsvTable frames;
         for (const auto& sequence : truth.sequences())
-            if (const auto found = predictions.masks.find(sequence.name); found != predictions.masks.end())
-                table.add(sequence.name, mtdn::score(found->second, sequence.masks));
+            if (const auto found = predictions.masks.find(sequence.name); found != predictions.masks.end()) {
+                const auto score = mtdn::score(found->second, sequence.masks);
+                add_frame_scores(frames, options->prediction, sequence, score);
+                table.add(sequence.name, score);
+            }
+        if (!options->frame_scores.empty()) mtdn::write_csv(options->frame_scores, frames);
         if (common.json)
             print_json(scores_json(table));
         else

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cmath>
+
+#include <mtdn/data/sequence.hpp>
+#include <mtdn/io/csv.hpp>
 #include <mtdn/io/json.hpp>
 #include <mtdn/metric/score.hpp>
 
@@ -26,4 +30,21 @@ inline mtdn::Json scores_json(const mtdn::ScoreTable& table) {
     }
     json["overall"]["macro_f1"] = table.overall();
     return json;
+}
+
+/// Adds each frame's scores of a sequence, from which `mtdn plot` draws them over time, and the header to an empty table.
+inline void add_frame_scores(mtdn::CsvTable& table, const std::string& prediction, const mtdn::Sequence& sequence,
+                             const mtdn::SequenceScore& score, mtdn::AbsentClass absent = mtdn::AbsentClass::zero) {
+    table.header = {"prediction", "sequence", "task", "frame", "seconds", "tp", "fp", "fn", "tn",
+                    "feature_f1", "macro_f1", "feature_iou", "macro_iou"};
+    const auto text = [](double value) { return std::isnan(value) ? std::string() : mtdn::number_text(value); };
+    for (const auto& [task, of_task] : score.tasks)
+        for (std::size_t i = 0; i < of_task.frames.size(); ++i) {
+            const auto& c = of_task.frames[i];
+            table.rows.push_back({prediction, sequence.name, task, sequence.frame_names[i], text(sequence.seconds[i]),
+                                  std::to_string(c.true_positive), std::to_string(c.false_positive),
+                                  std::to_string(c.false_negative), std::to_string(c.true_negative),
+                                  text(mtdn::f1(c, absent)), text(mtdn::macro_f1(c, absent)), text(mtdn::iou(c, absent)),
+                                  text(mtdn::macro_iou(c, absent))});
+        }
 }

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using mtdn::Index;
 
 struct SegmentCommand {
-    std::string model, data, frames, watch, name, out, split;
+    std::string model, data, frames, watch, name, out, split, palette;
     std::string fusion = "backward";
     mtdn::EnsembleOptions ensemble;
     std::vector<int> polarity;
@@ -77,11 +77,12 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
         }
     }
     if (c.overlays) {
+        const mtdn::OverlayOptions options{.palette = mtdn::palette_named(c.palette)};
         const fs::path place = fs::path(c.out) / "overlays" / sequence.name;
         fs::create_directories(place);
         for (Index i = 0; i < sequence.size(); ++i)
             mtdn::write_png(place / picture_name(sequence.frame_names[static_cast<std::size_t>(i)]),
-                            mtdn::overlay(sequence.frames, result.masks, i));
+                            mtdn::overlay(sequence.frames, result.masks, i, options));
     }
 }
 
@@ -212,6 +213,7 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_option("--inside", c->inside, inside_help)->delimiter(',');
     add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
+    add_palette(*command, c->palette);
     command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
     command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free, 256 for --tile")->check(CLI::NonNegativeNumber);
     command->footer("Example: mtdn segment --model runs/film/best.safetensors --frames film/s5/frames --out masks");

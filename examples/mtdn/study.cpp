@@ -140,7 +140,7 @@ private:
                     if (!masks.empty()) predictions.push_back({label, std::move(masks)});
                 }
                 if (predictions.empty()) continue;
-                write_pictures(folder, sequence, predictions);
+                write_pictures(folder, sequence, predictions, study_.palette);
                 const auto add = [&](const std::string& what, const std::string& ending) {
                     const fs::path png = folder / (sequence.name + ending);
                     if (fs::exists(png)) report_.picture(caption + ", " + sequence.name + ": " + what, png);
@@ -212,7 +212,7 @@ void learning(mtdn::Report& report, const Study& study) {
     }
     report.table("Runs", std::move(rows));
     fs::create_directories(study.folder / "pictures");
-    mtdn::write_png(study.folder / "pictures" / "curves.png", mtdn::plot(panels));
+    mtdn::write_png(study.folder / "pictures" / "curves.png", mtdn::plot(panels, {.palette = study.palette}));
     report.picture("Learning curves", study.folder / "pictures" / "curves.png");
     report.text("The score of models that compare frames is the macro F1 over the four categories of change, that of "
                 "the single-frame models the macro F1 over background and feature: they are not to be compared.");

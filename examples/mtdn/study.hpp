@@ -6,6 +6,7 @@
 
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/experiment/ablations.hpp>
+#include <mtdn/view/palette.hpp>
 
 /// The paper's study on one dataset: what is trained, and where its files are.
 struct Study {
@@ -16,6 +17,7 @@ struct Study {
     std::filesystem::path data_folder;  ///< empty if the data are synthetic
     std::vector<mtdn::Recipe> recipes;  ///< as trained: at the study's scale, with the dataset's tasks
     std::vector<mtdn::Ablation> ablations;  ///< theirs, too
+    mtdn::Palette palette{};            ///< of the pictures
 
     std::filesystem::path run(const std::string& recipe) const { return folder / "runs" / recipe; }
     std::filesystem::path masks(const std::string& recipe, const std::string& fusion) const {

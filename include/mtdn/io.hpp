@@ -15,6 +15,7 @@
 #include <mtdn/experiment/partner_sensitivity.hpp>
 #include <mtdn/experiment/recipe.hpp>
 #include <mtdn/experiment/weights.hpp>
+#include <mtdn/io/apng.hpp>
 #include <mtdn/io/csv.hpp>
 #include <mtdn/io/image.hpp>
 #include <mtdn/io/json.hpp>
@@ -27,6 +28,7 @@
 #include <mtdn/mtdn.hpp>
 #include <mtdn/view/change_map.hpp>
 #include <mtdn/view/confusion_map.hpp>
+#include <mtdn/view/gnuplot.hpp>
 #include <mtdn/view/overlay.hpp>
 #include <mtdn/view/plot.hpp>
 #include <mtdn/view/sheet.hpp>

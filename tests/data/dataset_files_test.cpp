@@ -308,6 +308,12 @@ TEST_CASE("predictions are matched with the truth") {
     SECTION("another polarity") {
         CHECK(read_predictions(predicted.folder(), film, MaskPolarity{255, 0}).masks.at("a").at("A1").data()[0] == 0);
     }
+    SECTION("one sequence's alone") {
+        const auto& sequence = film.sequences()[0];
+        CHECK((read_masks(predicted / "a", sequence, {0, 255}) == predictions.masks.at("a")));
+        fs::rename(predicted / "a" / "A1", predicted / "A1");
+        CHECK_THAT(message_of<DataError>([&] { read_masks(predicted / "a", sequence, {0, 255}); }), Contains("no task's folder"));
+    }
     SECTION("no common sequence") {
         fs::rename(predicted / "a", predicted / "z");
         CHECK_THAT(message_of<DataError>(read), Contains("none of the dataset's 2 sequences"));

@@ -31,6 +31,9 @@ TEST_CASE("numbers survive as text") {
     CHECK(std::isnan(numbers[1]));
     CHECK(numbers[2] == -2000);
     CHECK(message_of<DataError>([&] { table.numbers("b"); }) == "CsvTable: column \"b\", row 1: \"x\" is no number");
+    CHECK(table.texts("b") == std::vector<std::string>{"x", "y", "z"});
+    CHECK((table.has("b") && !table.has("c")));
+    CHECK(message_of<DataError>([&] { table.texts("c"); }) == "CsvTable: there is no column \"c\"");
     CHECK(message_of<DataError>([&] { table.numbers("c"); }) == "CsvTable: there is no column \"c\"");
 }
 

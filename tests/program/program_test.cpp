@@ -15,7 +15,7 @@ TEST_CASE("every command says what it does, with an example, and a wrong call is
     CHECK(mtdn_run(scratch, "--help").status == 0);
     CHECK(mtdn_run(scratch, "--version").out == "0.1.0\n");
     for (const std::string command : {"synthesize", "info", "train", "cut", "segment", "change", "evaluate", "score",
-                                      "kinetics", "reproduce", "tune"}) {
+                                      "kinetics", "reproduce", "tune", "plot", "overlay"}) {
         const auto help = mtdn_run(scratch, command + " --help");
         CHECK(help.status == 0);
         CHECK(help.out.find("Example: mtdn " + command) != std::string::npos);

@@ -80,6 +80,15 @@ TEST_CASE("pictures stand in their row and column") {
           }).find("got -1 and 1") != std::string::npos);
 }
 
+TEST_CASE("columns' labels stand below where that is asked for") {
+    const Colour red{255, 0, 0};
+    const auto sheet = contact_sheet({"0"}, {{"", {blank_picture(20, 40, red)}}}, {.gap = 5, .below = true});
+    CHECK(extent(sheet, 0) == 5 + 20 + 5 + text_height + 5);
+    CHECK(pixel(sheet, 5, 5) == red);
+    CHECK(pixel(sheet, 30, 5) == white);
+    CHECK(pixel(sheet, 30, 6) == black);  // the digit's upper edge
+}
+
 TEST_CASE("frames of a sheet are evenly spaced, the first and the last among them") {
     CHECK(sheet_frames(5, 5) == std::vector<Index>{0, 1, 2, 3, 4});
     CHECK(sheet_frames(3, 5) == std::vector<Index>{0, 1, 2});

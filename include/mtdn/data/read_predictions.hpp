@@ -15,6 +15,29 @@
 
 namespace mtdn {
 
+/// Reads the masks of a sequence's frames, `<task>/<frame name>`, of every task that the folder has.
+///
+/// @param polarity  of the files
+/// @param threshold on the scale of 8 bits; none: a third value is an error
+/// @throws DataError for a missing or extra mask, one of another size, and where there is no task; IoError
+inline TaskMasks read_masks(const std::filesystem::path& folder, const Sequence& sequence, MaskPolarity polarity,
+                            std::optional<double> threshold = std::nullopt) {
+    std::error_code ignored;
+    require<IoError>(std::filesystem::is_directory(folder, ignored), folder.string(), ": there is no such folder");
+    TaskMasks masks;
+    for (const auto& place : detail::entries(folder)) {
+        if (!std::filesystem::is_directory(place)) continue;
+        std::vector<std::filesystem::path> pictures = detail::entries(place);
+        std::erase_if(pictures, [](const auto& path) { return !detail::is_picture(path); });
+        const detail::FrameFiles files(std::move(pictures));
+        const auto matched = detail::match_masks(files, sequence.frame_names, {}, place.string());
+        masks[place.filename()] =
+            detail::read_mask_files(files, matched, shape_of(sequence.frames), polarity, threshold);
+    }
+    require<DataError>(!masks.empty(), folder.string(), ": no task's folder is there");
+    return masks;
+}
+
 /// Masks that were predicted for a dataset's sequences.
 struct Predictions {
     std::vector<std::string> tasks;          ///< in the dataset's order
@@ -51,7 +74,6 @@ inline Predictions read_predictions(const std::filesystem::path& folder, const D
         if (first.empty()) {
             first = sequence.name;
             tasks = found;
-            require<DataError>(!tasks.empty(), (folder / first).string(), ": no task's folder is there");
         }
         const auto require_all = [&](const std::set<std::string>& wanted, const std::set<std::string>& present,
                                      const std::string& name) {
@@ -61,17 +83,12 @@ inline Predictions read_predictions(const std::filesystem::path& folder, const D
         };
         require_all(tasks, found, sequence.name);
         require_all(found, tasks, first);
-        for (const auto& task : tasks) {
-            const auto place = folder / sequence.name / task;
-            require<DataError>(sequence.masks.count(task) > 0, place.string(), ": sequence \"", sequence.name,
+        const auto place = folder / sequence.name;
+        for (const auto& task : tasks)
+            require<DataError>(sequence.masks.count(task) > 0, (place / task).string(), ": sequence \"", sequence.name,
                                "\" has no true masks of task \"", task, "\"");
-            std::vector<std::filesystem::path> pictures = detail::entries(place);
-            std::erase_if(pictures, [](const auto& path) { return !detail::is_picture(path); });
-            const detail::FrameFiles files(std::move(pictures));
-            const auto matched = detail::match_masks(files, sequence.frame_names, {}, place.string());
-            predictions.masks[sequence.name][task] = detail::read_mask_files(
-                files, matched, shape_of(sequence.frames), polarity.value_or(polarity_of(truth)), threshold);
-        }
+        predictions.masks[sequence.name] =
+            read_masks(place, sequence, polarity.value_or(polarity_of(truth)), threshold);
     }
     require<DataError>(!predictions.masks.empty(), folder.string(), ": holds none of the dataset's ",
                        truth.sequences().size(), " sequences (",

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -29,13 +30,23 @@ struct CsvTable {
     std::vector<std::string> header;             ///< names of the columns
     std::vector<std::vector<std::string>> rows;  ///< each as long as the header
 
+    bool has(std::string_view name) const { return place(name) < header.size(); }
+
+    /// The column of that name.
+    ///
+    /// @throws DataError if there is no such column
+    std::vector<std::string> texts(std::string_view name) const {
+        const std::size_t column = require_column(name);
+        std::vector<std::string> result;
+        for (const auto& row : rows) result.push_back(row[column]);
+        return result;
+    }
+
     /// The column of that name as numbers; an empty cell is NaN.
     ///
     /// @throws DataError if there is no such column, or if a cell holds no number
     std::vector<double> numbers(std::string_view name) const {
-        std::size_t column = 0;
-        while (column < header.size() && header[column] != name) ++column;
-        require<DataError>(column < header.size(), "CsvTable: there is no column \"", name, "\"");
+        const std::size_t column = require_column(name);
         std::vector<double> result;
         for (const auto& row : rows) {
             const auto& cell = row[column];
@@ -47,6 +58,15 @@ struct CsvTable {
             result.push_back(value);
         }
         return result;
+    }
+
+private:
+    std::size_t place(std::string_view name) const {
+        return static_cast<std::size_t>(std::find(header.begin(), header.end(), name) - header.begin());
+    }
+    std::size_t require_column(std::string_view name) const {
+        require<DataError>(has(name), "CsvTable: there is no column \"", name, "\"");
+        return place(name);
     }
 };
 

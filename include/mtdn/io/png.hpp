@@ -122,26 +122,33 @@ inline std::vector<png_bytep> png_rows(std::uint8_t* first, std::size_t height, 
     return rows;
 }
 
+/// A PNG file's bytes; `name` is what errors call it.
+///
 /// `pixels` are row-major values of `bits` bits; libpng takes them by pointer to non-const, and leaves them alone.
-inline void write_png(const std::filesystem::path& path, const void* pixels, Index height, Index width, Index channels,
-                      int bits) {
-    require<ShapeError>(height > 0 && width > 0, "write_png: ", path.string(), ": expected a picture with pixels, got ",
-                        height, " × ", width);
+inline std::vector<std::byte> encode_png(const std::string& name, const void* pixels, Index height, Index width,
+                                         Index channels, int bits) {
+    require<ShapeError>(height > 0 && width > 0, "write_png: ", name, ": expected a picture with pixels, got ", height,
+                        " × ", width);
     std::vector<std::byte> output;
     PngContext context;
     context.output = &output;
     PngWriteGuard guard{context};
     context.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &context, mtdn_png_error, mtdn_png_warning);
     if (context.png) context.info = png_create_info_struct(context.png);
-    require<IoError>(context.info, path.string(), ": out of memory in libpng");
+    require<IoError>(context.info, name, ": out of memory in libpng");
     const auto row_bytes = static_cast<std::size_t>(width * channels * bits / 8);
     auto* first = static_cast<std::uint8_t*>(const_cast<void*>(pixels));
     auto rows = png_rows(first, static_cast<std::size_t>(height), row_bytes);
     const int colour = channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB;
     require<IoError>(png_write_pixels(context, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), bits,
                                       colour, rows.data()),
-                     path.string(), ": PNG cannot be written: ", context.message);
-    write_file(path, output);
+                     name, ": PNG cannot be written: ", context.message);
+    return output;
+}
+
+inline void write_png(const std::filesystem::path& path, const void* pixels, Index height, Index width, Index channels,
+                      int bits) {
+    write_file(path, encode_png(path.string(), pixels, height, width, channels, bits));
 }
 
 }  // namespace detail

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <bit>
 #include <chrono>
 #include <cmath>
@@ -15,27 +14,14 @@
 #include <unistd.h>
 
 #include <mtdn/core/error.hpp>
+#include <mtdn/io/detail/checksum.hpp>
 
 namespace mtdn {
 
 namespace detail {
 
-/// The checksum of TFRecord files.
-///
-/// @source RFC 3720, appendix B.4
-inline std::uint32_t crc32c(std::string_view bytes) {
-    static constexpr auto table = [] {
-        std::array<std::uint32_t, 256> entries{};
-        for (std::uint32_t i = 0; i < 256; ++i) {
-            entries[i] = i;
-            for (int bit = 0; bit < 8; ++bit) entries[i] = (entries[i] >> 1) ^ (entries[i] & 1 ? 0x82f63b78u : 0);
-        }
-        return entries;
-    }();
-    std::uint32_t crc = ~std::uint32_t{0};
-    for (const char c : bytes) crc = table[(crc ^ static_cast<unsigned char>(c)) & 255] ^ (crc >> 8);
-    return ~crc;
-}
+/// The checksum of TFRecord files, CRC-32C.
+inline std::uint32_t crc32c(std::string_view bytes) { return crc<0x82f63b78u>(bytes); }
 
 /// A number's bytes, the least significant first.
 template <class T>

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include <mtdn/core/arrays.hpp>
+#include <mtdn/core/error.hpp>
 #include <mtdn/view/picture.hpp>
 
 namespace mtdn {
@@ -43,6 +45,18 @@ inline Palette colour_blind_safe_palette() {
     palette.false_negative = orange;
     palette.lines = {green, purple, blue, orange, sky, vermilion, black};
     return palette;
+}
+
+/// The names of palettes: "paper", the default, and "okabe-ito", the colour-blind-safe one.
+inline constexpr std::array<std::string_view, 2> palette_names{"paper", "okabe-ito"};
+
+/// The palette of that name.
+///
+/// @throws OptionError for a name that is not among `palette_names`
+inline Palette palette_named(std::string_view name) {
+    require<OptionError>(name == palette_names[0] || name == palette_names[1], "palette_named: expected ",
+                         palette_names[0], " or ", palette_names[1], ", got \"", name, "\"");
+    return name == palette_names[0] ? Palette{} : colour_blind_safe_palette();
 }
 
 }  // namespace mtdn

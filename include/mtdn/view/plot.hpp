@@ -94,14 +94,26 @@ inline std::string tick_text(double value) {
     return buffer;
 }
 
+inline void require_panels(const std::vector<PlotPanel>& panels, const PlotOptions& options) {
+    require<OptionError>(!panels.empty() && options.height > 0 && options.width > 0,
+                         "plot: expected at least one panel of at least one pixel");
+    for (const auto& panel : panels) {
+        for (const auto& line : panel.lines)
+            require<ShapeError>(
+                line.x.size() == line.y.size() && (line.error.empty() || line.error.size() == line.y.size()),
+                "plot: line \"", line.label, "\" has ", line.x.size(), " x, ", line.y.size(), " y and ",
+                line.error.size(), " errors");
+        if (!panel.y_range) continue;
+        const auto [low, high] = *panel.y_range;
+        require<OptionError>(std::isfinite(low) && std::isfinite(high) && low < high,
+                             "plot: y_range must be finite and increasing, got ", low, " and ", high);
+    }
+}
+
 /// Draws one panel with its upper edge at `top`.
 inline void draw_panel(Picture& picture, Index top, const PlotPanel& panel, const PlotOptions& options) {
     PlotRange xs, ys;
     for (const auto& line : panel.lines) {
-        require<ShapeError>(
-            line.x.size() == line.y.size() && (line.error.empty() || line.error.size() == line.y.size()),
-            "plot: line \"", line.label, "\" has ", line.x.size(), " x, ", line.y.size(), " y and ", line.error.size(),
-            " errors");
         for (std::size_t i = 0; i < line.x.size(); ++i) {
             if (!std::isfinite(line.x[i]) || !std::isfinite(line.y[i])) continue;
             xs.add(line.x[i]);
@@ -112,8 +124,6 @@ inline void draw_panel(Picture& picture, Index top, const PlotPanel& panel, cons
     xs.close(0);
     if (panel.y_range) {
         ys.low = panel.y_range->first, ys.high = panel.y_range->second;
-        require<OptionError>(std::isfinite(ys.low) && std::isfinite(ys.high) && ys.low < ys.high,
-                             "plot: y_range must be finite and increasing, got ", ys.low, " and ", ys.high);
     } else {
         ys.close(0.05);
     }
@@ -185,8 +195,7 @@ inline void draw_panel(Picture& picture, Index top, const PlotPanel& panel, cons
 /// @shape  (panels · height, width, 3)
 /// @throws ShapeError if a line's x, y and errors differ in number; OptionError
 inline Picture plot(const std::vector<PlotPanel>& panels, const PlotOptions& options = {}) {
-    require<OptionError>(!panels.empty() && options.height > 0 && options.width > 0,
-                         "plot: expected at least one panel of at least one pixel");
+    detail::require_panels(panels, options);
     Picture picture = blank_picture(static_cast<Index>(panels.size()) * options.height, options.width);
     for (std::size_t i = 0; i < panels.size(); ++i)
         detail::draw_panel(picture, static_cast<Index>(i) * options.height, panels[i], options);

@@ -21,6 +21,7 @@ struct SheetRow {
 struct SheetOptions {
     Index gap = 4;         ///< pixels between pictures and around the sheet
     Index text_scale = 1;  ///< pixels of a letter's dot
+    bool below = false;    ///< columns' labels stand below the pictures instead of above
 };
 
 /// Pictures in rows and columns, with labels: rows frame, truth, each model; columns early to late.
@@ -46,11 +47,13 @@ inline Picture contact_sheet(const std::vector<std::string>& columns, const std:
     }
     for (const auto& label : columns) cell_width = std::max(cell_width, text_width(label, options.text_scale));
     const Index gap = options.gap, line = text_height * options.text_scale;
-    const Index left = label_width > 0 ? label_width + 2 * gap : gap, top = line + 2 * gap;
-    Picture sheet = blank_picture(top + static_cast<Index>(rows.size()) * (cell_height + gap),
+    const Index left = label_width > 0 ? label_width + 2 * gap : gap, top = options.below ? gap : line + 2 * gap;
+    const Index bottom = top + static_cast<Index>(rows.size()) * (cell_height + gap);
+    Picture sheet = blank_picture(options.below ? bottom + line + gap : bottom,
                                   left + static_cast<Index>(columns.size()) * (cell_width + gap));
     for (std::size_t c = 0; c < columns.size(); ++c)
-        draw_text(sheet, gap, left + static_cast<Index>(c) * (cell_width + gap), columns[c], black, options.text_scale);
+        draw_text(sheet, options.below ? bottom : gap, left + static_cast<Index>(c) * (cell_width + gap), columns[c],
+                  black, options.text_scale);
     for (std::size_t r = 0; r < rows.size(); ++r) {
         const Index y = top + static_cast<Index>(r) * (cell_height + gap);
         draw_text(sheet, y + (cell_height - line) / 2, gap, rows[r].label, black, options.text_scale);
