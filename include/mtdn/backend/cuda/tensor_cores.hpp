@@ -121,8 +121,8 @@ struct Tf32Cores : OnePass {
 /// Products of numbers in single precision, each the sum of two in TF32, a big and a small one: in three passes, small by
 /// big, big by small, and big by big. Small by small is below what a sum in single precision keeps.
 ///
-/// Tensor cores cut sums off instead of rounding them. So each chunk's sums are added up apart, from the smallest pass
-/// on, and rounded when they are added to the others; that takes the registers of two blocks.
+/// Tensor cores are reported to cut sums off instead of rounding them. So each chunk's sums are added up apart, from the
+/// smallest pass on, and rounded when they are added to the others; that takes the registers of two blocks.
 ///
 /// @source Ootomo and Yokota 2022, "Recovering single precision accuracy from tensor cores while surpassing the FP32
 ///   theoretical peak performance"
