@@ -56,8 +56,10 @@ TEST_CASE("steps that are played back, from frames on the device, are those that
          {.epochs = 3, .batch = 6, .rate = 1e-2, .optimizer = "sgd", .frozen_epochs = 1, .kept = Precision::bfloat16}, 6},
         {"single frames", even_film(), {.epochs = 5, .batch = 2, .rate = 1e-2, .size = 16}, 8, true},
         {"as they are", even_film(), {.epochs = 2, .batch = 4, .augmentation = NoAugmentation{}, .size = 16}, 4},
+        // More weights a line than there was room for at first.
+        {"wide blurs", even_film(), {.epochs = 2, .batch = 2, .augmentation = PublishedAugmentation{.blur_max = 4}}, 4},
     };
-    const int chosen = GENERATE(0, 1, 2, 3, 4);
+    const int chosen = GENERATE(0, 1, 2, 3, 4, 5);
     const Case& c = cases[chosen];
     INFO(c.name);
     const Steps expected = run(c.film, c.options, c.steps, false, false, c.single_frame);
@@ -85,6 +87,33 @@ TEST_CASE("a step that is played back copies one list to the device, and takes n
     const double all = trainer.position().loss_sum;
     CHECK(trainer.position().loss_pairs == 8 * 4);
     CHECK(all > 0);
+}
+
+TEST_CASE("a loss that is no number is told a step late, with the number of its batch") {
+    Emulated emulated;
+    Random random{7};
+    Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{}, even_film().tasks(),
+                  random};
+    Trainer<decltype(model)> trainer(model, even_film(), {.epochs = 1, .batch = 2, .rate = 1e38, .size = 16});
+    trainer.step();
+    CHECK(std::isfinite(trainer.position().loss_sum));
+    CHECK_NOTHROW(trainer.step());
+    CHECK_THROWS_WITH(trainer.step(), Catch::Contains("in epoch 0, batch 1;"));
+}
+
+namespace {
+struct Inverted : PublishedAugmentation {
+    void augment(const FrameSource& source, const FrameTarget& target, Random geometry, Random photometry) const {
+        PublishedAugmentation::augment(source, target, geometry, photometry);
+        for (Index i = 0; i < target.height * target.width; ++i) target.frame[i] = 1 - target.frame[i];
+    }
+};
+}  // namespace
+
+TEST_CASE("an augmentation that does more than it says it draws is the host's") {
+    static_assert(DrawnAugmentation<PublishedAugmentation> && Augmentation<Inverted> && !DrawnAugmentation<Inverted>);
+    CHECK(!AnyAugmentation(Inverted{}).drawn(Random{}, Random{}));
+    CHECK(AnyAugmentation(PublishedAugmentation{}).drawn(Random{}, Random{}));
 }
 
 TEST_CASE("a step within which the host meets the device is run every time") {

@@ -72,8 +72,8 @@ struct TrainOptions {
     /// of what waits for the way back: in bfloat16 a pair takes 14 to 24 % less memory, gradients are 0.1 to 2 % off
     Precision kept = Precision::single;
     AnyAugmentation augmentation = PublishedAugmentation{};  ///< of every frame that is trained on
-    /// training frames and masks are kept on the device, 5 bytes a pixel, and augmented there, where the backend can do so
-    /// and the augmentation says what it draws (`DrawnAugmentation`); the steps are the same
+    /// training frames and masks are kept on the device, 4 bytes a pixel and one a task, and augmented there, where the
+    /// backend can do so and the augmentation says what it draws (`DrawnAugmentation`); the steps are the same
     bool resident = true;
     Index patience = 50;            ///< epochs without a better validation score before it stops; 0: never stops early
     Index size = 0;                 ///< frames are scaled so that the longer side has so many pixels; 0: as they are
