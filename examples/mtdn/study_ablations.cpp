@@ -89,7 +89,7 @@ void report_ablations(mtdn::Report& report, const Study& study, const Results& r
                 "segmented by backward fusion. F1 of the ", mtdn::name_of(compared(study)), " sequences, all together."));
         }
         begun = true;
-        Row head{"", "parameters", "seconds to train", "frames/s"};
+        Row head{"", "parameters", "training, s", "frames/s"};
         for (const auto& task : study.data.tasks()) head.insert(head.end(), {task, "difference"});
         std::vector<Row> rows{head};
         const mtdn::Recipe* base = nullptr;
