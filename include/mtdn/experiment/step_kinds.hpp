@@ -54,24 +54,27 @@ public:
 
     /// The step of a kind; its input and labels are there, uninitialised at first.
     Step<B>& of(const Shape& frames, std::span<const Pair> pairs, bool frozen_backbone, Index items, std::size_t tasks) {
-        const auto found = std::find_if(steps_.begin(), steps_.end(), [&](const auto& step) {
-            return step->input.shape() == frames && step->frozen_backbone == frozen_backbone &&
-                   step->labels.front().shape().frames == items &&
-                   std::equal(pairs.begin(), pairs.end(), step->pairs.begin(), step->pairs.end());
-        });
-        if (found != steps_.end()) {
-            std::rotate(steps_.begin(), found, found + 1);
-            return *steps_.front();
+        ++time_;
+        Kept* place = &steps_[0];
+        for (Kept& kept : steps_) {
+            if (kept.step && kept.step->input.shape() == frames && kept.step->frozen_backbone == frozen_backbone &&
+                kept.step->labels.front().shape().frames == items &&
+                std::equal(pairs.begin(), pairs.end(), kept.step->pairs.begin(), kept.step->pairs.end())) {
+                kept.used = time_;
+                return *kept.step;
+            }
+            if (kept.used < place->used) place = &kept;
         }
-        if (steps_.size() == most) steps_.pop_back();
-        auto step = std::make_unique<Step<B>>();
-        step->pairs.assign(pairs.begin(), pairs.end());
-        step->frozen_backbone = frozen_backbone;
-        step->input = Tensor<B>(*backend_, frames);
+        place->used = time_;
+        place->step.reset();  // before the other takes memory
+        place->step = std::make_unique<Step<B>>();
+        Step<B>& step = *place->step;
+        step.pairs.assign(pairs.begin(), pairs.end());
+        step.frozen_backbone = frozen_backbone;
+        step.input = Tensor<B>(*backend_, frames);
         for (std::size_t task = 0; task < tasks; ++task)
-            step->labels.emplace_back(*backend_, Shape{items, frames.height, frames.width, 1});
-        steps_.insert(steps_.begin(), std::move(step));
-        return *steps_.front();
+            step.labels.emplace_back(*backend_, Shape{items, frames.height, frames.width, 1});
+        return step;
     }
 
     /// Does the work of a step, or plays it back. `work()` fills in the step's `loss` and `counted`; what it does on the
@@ -99,8 +102,14 @@ private:
     // Elsewhere nothing but the input's memory would be kept.
     static constexpr std::size_t most = QueuedBackend<B> ? 8 : 1;
 
+    struct Kept {
+        std::unique_ptr<Step<B>> step;
+        std::uint64_t used = 0;
+    };
+
     B* backend_;
-    std::vector<std::unique_ptr<Step<B>>> steps_;  // the last used first
+    Kept steps_[most];
+    std::uint64_t time_ = 0;
 };
 
 }  // namespace mtdn

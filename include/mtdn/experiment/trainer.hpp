@@ -84,7 +84,7 @@ public:
 
     /// Where the run stands; losses that are still being worked out are waited for.
     const TrainingPosition& position() {
-        read_losses(0);
+        read_loss();
         return position_;
     }
     const TrainOptions& options() const { return options_; }
@@ -97,7 +97,7 @@ public:
 
     /// Takes up a run: the model's and the optimizer's tensors have been loaded by the caller.
     void set_position(TrainingPosition position, StateDictionary best) {
-        losses_to_come_.clear();
+        awaited_.reset();
         position_ = std::move(position);
         best_ = std::move(best);
     }
@@ -152,7 +152,7 @@ public:
             if (std::isfinite(options_.max_seconds)) options_.ranks.broadcast(std::span(&late, 1));
             if (!goes_on || late > 0) break;
         }
-        read_losses(0);
+        read_loss();
     }
 
     /// Whether a moving average of the weights is kept.
@@ -269,8 +269,8 @@ private:
         for (const auto& [path, parameter] : parameters_) ++parameter->version;
         if (average_) average_->update(position_.epoch * batches() + position_.batch);
         if constexpr (LateNumber<B>::late) {
+            read_loss();  // of the step before, while this one is being worked on
             expect(step.loss);
-            read_losses(1);
         }
     }
 
@@ -292,7 +292,7 @@ private:
         step.loss = value_of(loss);
         if constexpr (!LateNumber<B>::late) {
             expect(step.loss);
-            read_losses(0);
+            read_loss();
         }
         if (exchange_) exchange_->begin();
         tape_.backward(loss);
@@ -303,27 +303,26 @@ private:
         pass.commit();
     }
 
-    // Notes the present step's loss, to be read by `read_losses`.
+    // Notes the present step's loss, to be read by `read_loss`.
     void expect(const Tensor<B>& loss) {
-        losses_to_come_.push_back({LateNumber<B>(loss), position_.epoch, position_.batch, Objective<Model>::items(batch_)});
+        awaited_ = AwaitedLoss{LateNumber<B>(loss), position_.epoch, position_.batch, Objective<Model>::items(batch_)};
     }
 
-    // Reads the losses that were noted, but for the last few.
-    void read_losses(std::size_t but) {
-        while (losses_to_come_.size() > but) {
-            const ExpectedLoss next = losses_to_come_.front();
-            losses_to_come_.erase(losses_to_come_.begin());
-            const double loss = next.number.read();
-            require<Error>(std::isfinite(loss), "Trainer: the loss became ", loss, " in epoch ", next.epoch, ", batch ",
-                           next.batch, "; lower the rate, or clip the gradient");
-            position_.loss_sum += loss * static_cast<double>(next.pairs);
-            position_.loss_pairs += next.pairs;
-        }
+    // Reads the loss that was noted last, if it has not been read.
+    void read_loss() {
+        if (!awaited_) return;
+        const AwaitedLoss of = *awaited_;
+        awaited_.reset();
+        const double loss = of.number.read();
+        require<Error>(std::isfinite(loss), "Trainer: the loss became ", loss, " in epoch ", of.epoch, ", batch ",
+                       of.batch, "; lower the rate, or clip the gradient");
+        position_.loss_sum += loss * static_cast<double>(of.pairs);
+        position_.loss_pairs += of.pairs;
     }
 
     void finish_epoch(double seconds) {
         const auto begin = std::chrono::steady_clock::now();
-        read_losses(0);
+        read_loss();
         EpochRecord record{position_.epoch, current_rate(),
                            position_.loss_sum / static_cast<double>(position_.loss_pairs),
                            std::numeric_limits<double>::quiet_NaN(), {}, 0};
@@ -381,11 +380,11 @@ private:
     std::vector<ParameterGroup> groups_, groups_without_backbone_;
     std::vector<AnyLoss<B>> losses_;
     std::vector<double> loss_weights_;
-    struct ExpectedLoss {
+    struct AwaitedLoss {
         LateNumber<B> number;
         Index epoch, batch, pairs;
     };
-    std::vector<ExpectedLoss> losses_to_come_;
+    std::optional<AwaitedLoss> awaited_;
     // Memory that steps use again.
     Batch batch_;
     Share share_;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include <mtdn/backend/cuda/arena_pool.hpp>
 #include <mtdn/backend/cuda/label_checks.hpp>
 
 namespace mtdn::detail::cuda {
