@@ -90,8 +90,8 @@ SearchFolder::Job SearchFolder::take() const {
     const auto begin = [&](const SearchStep& step, bool left, std::optional<FileLock> claim) {
         append(held, mtdn::json_text({{"trial", step.trial},
                                       {"rung", step.rung},
-                                      {"begun", this_process()},
-                                      {"checkpoint", checkpoint_of(step.trial)}}, -1));
+                                      {"checkpoint", checkpoint_of(step.trial)},
+                                      {"begun", this_process()}}, -1));
         return Job{step, left, std::move(claim), std::move(given_up)};
     };
     const auto all = trials(held);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -62,7 +61,9 @@ struct CsvTable {
 
 private:
     std::size_t place(std::string_view name) const {
-        return static_cast<std::size_t>(std::find(header.begin(), header.end(), name) - header.begin());
+        std::size_t column = 0;
+        while (column < header.size() && header[column] != name) ++column;
+        return column;
     }
     std::size_t require_column(std::string_view name) const {
         require<DataError>(has(name), "CsvTable: there is no column \"", name, "\"");

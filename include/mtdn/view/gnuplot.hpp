@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -123,22 +122,31 @@ inline std::string gnuplot_panel(const std::string& name, const PlotPanel& panel
     return script + "plot " + (curves.empty() ? "NaN notitle" : curves) + "\n";
 }
 
-struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
+/// A file without a name, which goes with the object.
+struct TemporaryFile {
+    std::FILE* file = std::tmpfile();
+
+    TemporaryFile() = default;
+    TemporaryFile(const TemporaryFile&) = delete;
+    ~TemporaryFile() {
+        if (file) std::fclose(file);
+    }
+    int descriptor() const { return ::fileno(file); }
 };
 
 /// Runs gnuplot, without a shell and without a user's own settings; what it draws goes to the file `output`.
 inline void run_gnuplot(const std::string& script, int output, const std::string& name) {
-    // Files without a name instead of pipes: neither side can block, and nothing is left behind.
-    const std::unique_ptr<std::FILE, CloseFile> input(std::tmpfile()), said(std::tmpfile());
-    require<IoError>(input && said && std::fwrite(script.data(), 1, script.size(), input.get()) == script.size() &&
-                         std::fflush(input.get()) == 0 && ::lseek(::fileno(input.get()), 0, SEEK_SET) == 0,
+    // Files instead of pipes: neither side can block.
+    const TemporaryFile input, said;
+    require<IoError>(input.file && said.file &&
+                         std::fwrite(script.data(), 1, script.size(), input.file) == script.size() &&
+                         std::fflush(input.file) == 0 && ::lseek(input.descriptor(), 0, SEEK_SET) == 0,
                      name, ": a temporary file cannot be written: ", std::strerror(errno));
     posix_spawn_file_actions_t files;
     require<IoError>(::posix_spawn_file_actions_init(&files) == 0, name, ": out of memory");
-    ::posix_spawn_file_actions_adddup2(&files, ::fileno(input.get()), 0);
+    ::posix_spawn_file_actions_adddup2(&files, input.descriptor(), 0);
     ::posix_spawn_file_actions_adddup2(&files, output, 1);
-    ::posix_spawn_file_actions_adddup2(&files, ::fileno(said.get()), 2);
+    ::posix_spawn_file_actions_adddup2(&files, said.descriptor(), 2);
     const char* const arguments[]{"gnuplot", "--default-settings", nullptr};
     ::pid_t child = 0;
     const int failed = ::posix_spawnp(&child, "gnuplot", &files, nullptr, const_cast<char* const*>(arguments), environ);
@@ -152,8 +160,8 @@ inline void run_gnuplot(const std::string& script, int output, const std::string
         require<IoError>(errno == EINTR, name, ": gnuplot cannot be waited for: ", std::strerror(errno));
     if (status == 0 && ::lseek(output, 0, SEEK_END) > 0) return;
     std::string message(2000, '\0');
-    std::rewind(said.get());
-    message.resize(std::fread(message.data(), 1, message.size(), said.get()));
+    std::rewind(said.file);
+    message.resize(std::fread(message.data(), 1, message.size(), said.file));
     fail<IoError>(name, ": gnuplot drew nothing: ", message);
 }
 
