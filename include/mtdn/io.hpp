@@ -2,7 +2,7 @@
 
 // <mtdn/mtdn.hpp> and all that reads or writes files: pictures, datasets, weights, checkpoints, tables. Link mtdn::io.
 // <mtdn/kinetics/files.hpp> adds volumes, rates and their fits, and Eigen's solvers to compile.
-// <mtdn/data/thinned.hpp>, <mtdn/experiment/ablations.hpp> and <mtdn/experiment/partner_sensitivity.hpp> are for studies.
+// For studies: <mtdn/data/thinned.hpp>, <mtdn/experiment/ablations.hpp>, <mtdn/experiment/partner_sensitivity.hpp>.
 
 #include <mtdn/data/frame_folder.hpp>
 #include <mtdn/data/frame_reader.hpp>
