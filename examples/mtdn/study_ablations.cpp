@@ -6,7 +6,7 @@
 #include "partners.hpp"
 
 #include <mtdn/io/png.hpp>
-#include <mtdn/view/plot.hpp>
+#include <mtdn/view/gnuplot.hpp>
 
 namespace {
 
@@ -43,6 +43,17 @@ Row row_of(const Study& study, const Results& results, const mtdn::Variant& vari
     return row;
 }
 
+// Into the report, and as a script that makes an SVG of it: `gnuplot NAME.gp > NAME.svg`.
+void draw(mtdn::Report& report, const Study& study, const std::string& name, const std::string& caption,
+          const std::vector<mtdn::PlotPanel>& panels) {
+    const auto folder = study.folder / "pictures";
+    const mtdn::PlotOptions options{.palette = study.palette};
+    fs::create_directories(folder);
+    mtdn::write_png(folder / (name + ".png"), mtdn::plot(panels, options));
+    mtdn::write_file(folder / (name + ".gp"), mtdn::gnuplot_script(panels, options));
+    report.picture(caption, folder / (name + ".png"));
+}
+
 // F1 against the number of labelled frames, a line for MTDN and one for the U-Nets.
 void draw_labels(mtdn::Report& report, const Study& study, const Results& results, const mtdn::Ablation& labels) {
     const auto frames = [&](Index every) {
@@ -67,10 +78,7 @@ void draw_labels(mtdn::Report& report, const Study& study, const Results& result
         }
         panels.push_back(std::move(panel));
     }
-    const auto picture = study.folder / "pictures" / "labels.png";
-    fs::create_directories(picture.parent_path());
-    mtdn::write_png(picture, mtdn::plot(panels));
-    report.picture("F1 by the number of labelled frames", picture);
+    draw(report, study, "labels", "F1 by the number of labelled frames", panels);
 }
 
 }  // namespace
@@ -156,8 +164,5 @@ void report_partners(mtdn::Report& report, const Study& study, Json& scores) {
             panels[i].lines.push_back(std::move(lines[i]));
         }
     }
-    const auto picture = study.folder / "pictures" / "partners.png";
-    fs::create_directories(picture.parent_path());
-    mtdn::write_png(picture, mtdn::plot(panels));
-    report.picture("Masks by the partner's distance in time, " + drawn->name, picture);
+    draw(report, study, "partners", "Masks by the partner's distance in time, " + drawn->name, panels);
 }

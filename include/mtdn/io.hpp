@@ -2,17 +2,15 @@
 
 // <mtdn/mtdn.hpp> and all that reads or writes files: pictures, datasets, weights, checkpoints, tables. Link mtdn::io.
 // <mtdn/kinetics/files.hpp> adds volumes, rates and their fits, and Eigen's solvers to compile.
+// For studies: <mtdn/data/thinned.hpp>, <mtdn/experiment/ablations.hpp>, <mtdn/experiment/partner_sensitivity.hpp>.
 
 #include <mtdn/data/frame_folder.hpp>
 #include <mtdn/data/frame_reader.hpp>
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/data/read_predictions.hpp>
 #include <mtdn/data/regions.hpp>
-#include <mtdn/data/thinned.hpp>
 #include <mtdn/data/write_dataset.hpp>
-#include <mtdn/experiment/ablations.hpp>
 #include <mtdn/experiment/checkpoint.hpp>
-#include <mtdn/experiment/partner_sensitivity.hpp>
 #include <mtdn/experiment/recipe.hpp>
 #include <mtdn/experiment/weights.hpp>
 #include <mtdn/io/apng.hpp>
