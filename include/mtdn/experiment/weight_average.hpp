@@ -82,7 +82,7 @@ public:
 private:
     // The parameters have other values now.
     void touch() {
-        for (auto* version : versions_) ++*version;
+        for (auto* counter : versions_) ++*counter;
     }
 
     void add(const Tensor<B>& ours) {
