@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <mtdn/autograd/waiting_loss.hpp>
 #include <mtdn/autograd/waiting_slopes.hpp>
 #include <mtdn/core/communicator.hpp>
 
@@ -203,6 +204,19 @@ public:
         return std::exchange(waiting_, WaitingSlopes<B>{});
     }
 
+    /// The same of what waits for a focal loss's way back.
+    void add_waiting(Place place, WaitingLoss<B> loss) {
+        if (place == no_place) return;
+        finish_waiting(place);
+        auto& gathered = gradients_[static_cast<std::size_t>(place)];
+        if (gathered.sum.empty()) gathered.loss = std::make_shared<const WaitingLoss<B>>(std::move(loss));
+        else add_gradient(place, loss.finished());
+    }
+    /// Null where nothing waits.
+    std::shared_ptr<const WaitingLoss<B>> take_waiting_loss(Place place) {
+        return std::exchange(gradients_[static_cast<std::size_t>(place)].loss, nullptr);
+    }
+
     /// Gradients of a scalar by all parameters that it depends on, added to the parameters' gradients.
     ///
     /// @throws ShapeError if `loss` is not one number
@@ -258,6 +272,9 @@ private:
     void finish_waiting([[maybe_unused]] Place place) {
         if constexpr (reads_pending_slopes<B>)
             if (place != no_place && place == waiting_at_) add_gradient(place, take_waiting(place).finished());
+        if constexpr (joins_losses<B>)
+            if (place != no_place)
+                if (const auto loss = take_waiting_loss(place)) add_gradient(place, loss->finished());
     }
 
     void drop_last() {
@@ -293,6 +310,7 @@ private:
     struct Gathered {
         Tensor<B> sum{};
         bool own = false;  // nobody else holds its values
+        std::shared_ptr<const WaitingLoss<B>> loss{};  // where there is nothing else yet
     };
 
     struct Chunk {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <mtdn/backend/frame_moves.hpp>
+#include <mtdn/backend/pending_loss.hpp>
 #include <mtdn/backend/pending_slopes.hpp>
 #include <mtdn/backend/queued.hpp>
 
@@ -19,7 +20,7 @@ class Queue;
 
 /// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
 ///
-/// `backend.hpp`, `queued.hpp` and `pending_slopes.hpp` say what each operation does. Operations are queued and run in order; `download`,
+/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp` and `pending_loss.hpp` say what each operation does. Operations are queued and run in order; `download`,
 /// `sum_of_squares` and `wait` wait for them, and these, and `late_number`, throw DataError where a loss was given a wrong
 /// label. Equal results from run to run.
 ///
@@ -120,6 +121,9 @@ public:
     void focal_loss(In logits, InLabels labels, In weights, const FocalOptions& options, Out loss, Out divisor);
     void focal_loss_backward(In logits, InLabels labels, In weights, const FocalOptions& options, In divisor, In dloss,
                              Out dlogits);
+    bool joins_loss(In w, const Window& window) const;
+    void convolve_backward_with_loss(const Operand<CudaFor>& x, const PendingLoss<CudaFor>& loss, In w, Out dx, Out dw,
+                                     Out dbias);
     void overlap_sums(In logits, InLabels labels, Out sums);
     void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits);
 
@@ -173,6 +177,6 @@ extern template class CudaFor<Gpu>;
 /// The backend for NVIDIA GPUs.
 using Cuda = CudaFor<Gpu>;
 
-static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda>);
+static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda> && joins_losses<Cuda>);
 
 }  // namespace mtdn
