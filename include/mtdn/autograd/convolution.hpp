@@ -74,7 +74,7 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
     return detail::record_convolution<B>(
         x.tape(), back || learns, std::move(y), window, joins,
         [kept = KeptVariable<B>(x, x.tape() && learns), places = GradientPlaces<B>(x), back, learns, in,
-         w_value = weight.value, dw, db, window](Tape<B>& tape, const auto& dy) {
+         w_value = weight.value, dw, db, window](auto& tape, const auto& dy) {
             if constexpr (std::is_same_v<std::decay_t<decltype(dy)>, PendingLoss<B>>) {
                 const Tensor<B> dx = back ? Tensor<B>(tape.backend(), in) : Tensor<B>{};
                 const Variable<B> value = kept.value(tape);
