@@ -307,10 +307,14 @@ private:
         std::size_t node = 0;
     };
 
+    // What only some backends have.
+    template <bool There, class T>
+    using Where = std::conditional_t<There, T, std::nullptr_t>;
+
     struct Gathered {
         Tensor<B> sum{};
         bool own = false;  // nobody else holds its values
-        std::shared_ptr<const WaitingLoss<B>> loss{};  // where there is nothing else yet
+        Where<joins_losses<B>, std::shared_ptr<const WaitingLoss<B>>> loss{};  // where there is nothing else yet
     };
 
     struct Chunk {
@@ -343,7 +347,7 @@ private:
     Tensor<B> widened_{};             // the last one that was read again
     Index widened_of_ = -1;
     std::vector<Gathered> gradients_;
-    WaitingSlopes<B> waiting_{};  // one alone: what reads it comes next
+    Where<reads_pending_slopes<B>, WaitingSlopes<B>> waiting_{};  // one alone: what reads it comes next
     Place waiting_at_ = no_place;
     std::vector<Node*> nodes_;
     std::vector<StagedStatistics<B>> staged_;  // empty; its memory is kept
