@@ -25,7 +25,8 @@ struct JoinedCase {
 inline std::vector<JoinedCase> joined_cases() {
     return {{"the published network's", {4, 9, 11, 0}, {3}, 4, {.gamma = 2}, true},
             {"one pixel", {1, 1, 1, 0}, {1}, 2, {.gamma = 0}},
-            {"more pixels than a piece has", {2, 90, 100, 0}, {3}, 4, {.gamma = 1.5, .reduction = Reduction::weights}, true},
+            {"more pixels than a piece has", {2, 90, 100, 0}, {3}, 4, {.gamma = 1.5, .reduction = Reduction::weights},
+             true},
             {"parts", {2, 5, 7, 0}, {1, 3}, 3, {.gamma = 2, .smoothing = 0.1}},
             {"no pixel that counts", {2, 5, 7, 0}, {2}, 4, {}, true, true},
             {"a sum, not to the data, without a bias", {2, 6, 5, 0}, {4}, 4, {.reduction = Reduction::none}, false, false,

@@ -44,8 +44,9 @@ public:
                                     if constexpr (joins_losses<B>)
                                         if (logits.is_plain()) {
                                             const auto& whole = logits.parts().front();
-                                            return tape.add_waiting(whole.place, WaitingLoss<B>{whole.tensor, labels, weights,
-                                                                                    options, divisor, dloss});
+                                            return tape.add_waiting(
+                                                whole.place,
+                                                WaitingLoss<B>{whole.tensor, labels, weights, options, divisor, dloss});
                                         }
                                     Tensor<B> dlogits(tape.backend(), logits.shape());
                                     tape.backend().focal_loss_backward(value_of(logits), labels, weights, options,

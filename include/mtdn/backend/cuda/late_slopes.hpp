@@ -60,7 +60,7 @@ struct LateSlopeValue {
     MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[1]) const { numbers[0] = slopes(p, c); }
 };
 
-/// Four neighbouring channels of such slopes, of one frame and a multiple of 16 bytes, where the activation has two slopes.
+/// Four neighbouring channels of such slopes, of one frame, where the activation has two slopes.
 struct FourLateSlopes {
     const float* data[2];  // of dy and of x
     Index stride[2];
