@@ -8,6 +8,8 @@
 #include <mtdn/backend/testing/checks.hpp>
 
 #include "../cuda/convolution_statistics.hpp"
+#include "../cuda/joined_loss.hpp"
+#include "../cuda/pending_slopes.hpp"
 #include "../cuda/rounded_convolutions.hpp"
 #include "tested.hpp"
 
@@ -72,7 +74,10 @@ void check_precision(const Asked& of, bool table, Failures& failures) {
         // cuDNN's sums are of its own order, and in bfloat16 rounded.
         failures.add(name + ": exact convolutions", testing::check_exact_convolutions(fast));
         failures.add(name + ": statistics of convolutions", testing::check_convolution_statistics(fast));
+        failures.add(name + ": losses joined to convolutions", testing::check_joined_loss(fast));
     }
+    failures.add(name + ": slopes that wait for a batch norm's way back",
+                 testing::check_pending_slopes(fast, !with_cudnn));
     Reference<double> exact;
     const testing::cases::Convolution small{.x = {2, 13, 20, 40}, .out = 36, .window = {.padding = 1}};
     failures.add(name + ": of operands rounded first, against the reference",
@@ -118,6 +123,7 @@ int main(int argc, char** argv) try {
         Tested again;
         failures.add("single: twice the same bits", testing::check_equal_bits(*gpu, again));
         if (!with_cudnn) failures.add("single: exact convolutions", testing::check_exact_convolutions(*gpu));
+        failures.add("single: slopes that wait for a batch norm's way back", testing::check_pending_slopes(*gpu, false));
         if (with_cudnn) {
             Tested simple({.simple = true});
             for (const auto& c : testing::network_convolutions())

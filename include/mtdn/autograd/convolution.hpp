@@ -18,6 +18,32 @@ Tensor<B> gradient_or_zeros(const Tensor<B>& gradient, const Tensor<B>& weight) 
     return zeros;
 }
 
+/// As `record_result`, for a convolution's way back, which takes what waits as it is where the backend reads that:
+/// `way_back(tape, dy)` gets the result's gradient, `PendingSlopes`, or, if it `joins`, `PendingLoss`.
+template <Backend B, class WayBack>
+Variable<B> record_convolution(Tape<B>* tape, bool needed, Tensor<B> result, const Window& window,
+                               [[maybe_unused]] bool joins, WayBack&& way_back) {
+    if constexpr (!reads_pending_slopes<B> && !joins_losses<B>) {
+        return record_result<B>(tape, needed, std::move(result), std::forward<WayBack>(way_back));
+    } else {
+        if (!tape || !needed) return {std::move(result), tape, Tape<B>::no_place};
+        const auto place = tape->new_place();
+        tape->record([place, window, joins, way = std::forward<WayBack>(way_back)](Tape<B>& t) {
+            if constexpr (joins_losses<B>)
+                if (joins)
+                    if (const auto loss = t.take_waiting_loss(place)) return way(t, loss->view());
+            if constexpr (reads_pending_slopes<B>)
+                if (const WaitingSlopes<B> waiting = t.take_waiting(place)) {
+                    if (t.backend().reads_pending(waiting.view(), window)) way(t, waiting.view());
+                    else way(t, waiting.finished());
+                    return;
+                }
+            if (const Tensor<B> dy = t.take_gradient(place); !dy.empty()) way(t, dy);
+        });
+        return {std::move(result), tape, place};
+    }
+}
+
 }  // namespace detail
 
 /// Convolution with zero padding, plus a bias if one is given. Fills `statistics`, if they are there, with those of the
@@ -43,19 +69,30 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
     const Tensor<B> dw = gradient_of(weight, x.tape());
     const Tensor<B> db = bias ? gradient_of(*bias, x.tape()) : Tensor<B>{};
     const bool back = x.needs_gradient(), learns = !dw.empty() || !db.empty();
-    return record_result<B>(x.tape(), back || learns, std::move(y),
-                            [kept = KeptVariable<B>(x, x.tape() && learns), places = GradientPlaces<B>(x), back, learns,
-                             in, w_value = weight.value, dw, db, window](Tape<B>& tape, const Tensor<B>& dy) {
-                                if (learns) {
-                                    const Variable<B> value = kept.value(tape);
-                                    tape.backend().convolve_backward_weights(operand_of(value), dy, window,
-                                                                             detail::gradient_or_zeros(dw, w_value), db);
-                                }
-                                if (!back) return;
-                                Tensor<B> dx(tape.backend(), in);
-                                tape.backend().convolve_backward_data(dy, w_value, window, dx);
-                                places.add(tape, dx);
-                            });
+    bool joins = false;
+    if constexpr (joins_losses<B>) joins = learns && x.backend().joins_loss(weight.value, window);
+    return detail::record_convolution<B>(
+        x.tape(), back || learns, std::move(y), window, joins,
+        [kept = KeptVariable<B>(x, x.tape() && learns), places = GradientPlaces<B>(x), back, learns, in,
+         w_value = weight.value, dw, db, window](auto& tape, const auto& dy) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(dy)>, PendingLoss<B>>) {
+                const Tensor<B> dx = back ? Tensor<B>(tape.backend(), in) : Tensor<B>{};
+                const Variable<B> value = kept.value(tape);
+                tape.backend().convolve_backward_with_loss(operand_of(value), dy, w_value, dx,
+                                                           detail::gradient_or_zeros(dw, w_value), db);
+                if (back) places.add(tape, dx);
+            } else {
+                if (learns) {
+                    const Variable<B> value = kept.value(tape);
+                    tape.backend().convolve_backward_weights(operand_of(value), dy, window,
+                                                             detail::gradient_or_zeros(dw, w_value), db);
+                }
+                if (!back) return;
+                Tensor<B> dx(tape.backend(), in);
+                tape.backend().convolve_backward_data(dy, w_value, window, dx);
+                places.add(tape, dx);
+            }
+        });
 }
 
 /// `count` of a convolution's input channels from `first` on, as a slice of one pixel a tap; shares the values.

@@ -50,14 +50,23 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
         part.place = tape->new_place();
         tape->record(part.place, [places = GradientPlaces<B>(x), kept = tape->keep(value), mean, variance, w = weight.value,
-                                  b = bias.value, dw, db, epsilon, activation, own, shared, pixels](Tape<B>& t, const Tensor<B>& dy) {
+                                  b = bias.value, dw, db, epsilon, pending, own, shared, pixels](Tape<B>& t, const Tensor<B>& dy) {
             const Tensor<B> raw = t.kept(kept);
+            if constexpr (reads_pending_slopes<B>)
+                if (own && !shared) {
+                    const Tensor<B> factor(t.backend(), mean.shape()), offset(t.backend(), mean.shape());
+                    t.backend().normalise_backward_later(raw, dy, mean, variance, w, b, epsilon, pending.activation,
+                                                         pending.scale, factor, offset, dw, db);
+                    return places.add_waiting(
+                        t, {dy, raw, pending.scale, pending.shift, factor, offset, pending.activation});
+                }
             const Tensor<B> dx = dy.alone() ? dy : Tensor<B>(t.backend(), raw.shape());
             if (shared)
-                detail::normalise_backward_over_ranks(t, raw, dy, mean, variance, w, b, epsilon, activation, pixels, dx,
-                                                      dw, db);
+                detail::normalise_backward_over_ranks(t, raw, dy, mean, variance, w, b, epsilon, pending.activation,
+                                                      pixels, dx, dw, db);
             else
-                t.backend().normalise_backward(raw, dy, mean, variance, w, b, epsilon, activation, own, dx, dw, db);
+                t.backend().normalise_backward(raw, dy, mean, variance, w, b, epsilon, pending.activation, own, dx, dw,
+                                               db);
             places.add(t, dx);
         });
     }

@@ -11,7 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include <mtdn/backend/backend.hpp>
+#include <mtdn/autograd/waiting_loss.hpp>
+#include <mtdn/autograd/waiting_slopes.hpp>
 #include <mtdn/core/communicator.hpp>
 
 namespace mtdn {
@@ -152,12 +153,14 @@ public:
 
     /// The gradient that has gathered at a place, which is emptied; an empty tensor if none has arrived.
     Tensor<B> take_gradient(Place place) {
+        finish_waiting(place);
         return std::exchange(gradients_[static_cast<std::size_t>(place)], Gathered{}).sum;
     }
 
     /// Adds to the gradient at a place. `gradient` may share its values with others and is not written.
     void add_gradient(Place place, Tensor<B> gradient) {
         if (place == no_place) return;
+        finish_waiting(place);
         auto& gathered = gradients_[static_cast<std::size_t>(place)];
         if (gathered.sum.empty()) {
             gathered.sum = std::move(gradient);
@@ -172,6 +175,7 @@ public:
 
     /// Adds to the gradient of some frames, from `first` on, of the value at a place, which is of shape `whole`.
     void add_gradient_of_frames(Place place, const Shape& whole, Index first, const Tensor<B>& gradient) {
+        finish_waiting(place);
         auto& gathered = gradients_[static_cast<std::size_t>(place)];
         if (!gathered.own) {
             Tensor<B> sum(*backend_, whole);
@@ -180,6 +184,37 @@ public:
             gathered = {std::move(sum), true};
         }
         backend_->accumulate(gradient, gathered.sum.frames(first, gradient.shape().frames));
+    }
+
+    /// Adds to the gradient at a place what waits for a batch norm's way back. It is finished where more comes to that
+    /// place, or the gradient is taken by what does not ask for it as it is.
+    void add_waiting(Place place, WaitingSlopes<B> slopes) {
+        if (place == no_place) return;
+        finish_waiting(waiting_at_);
+        const bool first = gradients_[static_cast<std::size_t>(place)].sum.empty();
+        waiting_ = std::move(slopes);
+        waiting_at_ = place;
+        if (!first) finish_waiting(place);
+    }
+
+    /// What waits at a place, which is emptied; none where nothing does.
+    WaitingSlopes<B> take_waiting(Place place) {
+        if (place != waiting_at_) return {};
+        waiting_at_ = no_place;
+        return std::exchange(waiting_, WaitingSlopes<B>{});
+    }
+
+    /// The same of what waits for a focal loss's way back.
+    void add_waiting(Place place, WaitingLoss<B> loss) {
+        if (place == no_place) return;
+        finish_waiting(place);
+        auto& gathered = gradients_[static_cast<std::size_t>(place)];
+        if (gathered.sum.empty()) gathered.loss = std::make_shared<const WaitingLoss<B>>(std::move(loss));
+        else add_gradient(place, loss.finished());
+    }
+    /// Null where nothing waits.
+    std::shared_ptr<const WaitingLoss<B>> take_waiting_loss(Place place) {
+        return std::exchange(gradients_[static_cast<std::size_t>(place)].loss, nullptr);
     }
 
     /// Gradients of a scalar by all parameters that it depends on, added to the parameters' gradients.
@@ -195,6 +230,7 @@ public:
     void clear() {
         while (!nodes_.empty()) drop_last();
         gradients_.clear();
+        if constexpr (reads_pending_slopes<B>) take_waiting(waiting_at_);
         uses_.clear();
         chunk_ = 0;
         used_ = 0;
@@ -232,6 +268,15 @@ private:
         if (node.result == no_place || !dy.empty()) node.go_back(node, *this, dy);
     }
 
+    // Has what waits at a place, if anything does, added to its gradient.
+    void finish_waiting([[maybe_unused]] Place place) {
+        if constexpr (reads_pending_slopes<B>)
+            if (place != no_place && place == waiting_at_) add_gradient(place, take_waiting(place).finished());
+        if constexpr (joins_losses<B>)
+            if (place != no_place)
+                if (const auto loss = take_waiting_loss(place)) add_gradient(place, loss->finished());
+    }
+
     void drop_last() {
         nodes_.back()->destroy(*nodes_.back());
         nodes_.pop_back();
@@ -262,9 +307,14 @@ private:
         std::size_t node = 0;
     };
 
+    // What only some backends have.
+    template <bool There, class T>
+    using Where = std::conditional_t<There, T, std::nullptr_t>;
+
     struct Gathered {
         Tensor<B> sum{};
         bool own = false;  // nobody else holds its values
+        Where<joins_losses<B>, std::shared_ptr<const WaitingLoss<B>>> loss{};  // where there is nothing else yet
     };
 
     struct Chunk {
@@ -297,6 +347,8 @@ private:
     Tensor<B> widened_{};             // the last one that was read again
     Index widened_of_ = -1;
     std::vector<Gathered> gradients_;
+    Where<reads_pending_slopes<B>, WaitingSlopes<B>> waiting_{};  // one alone: what reads it comes next
+    Place waiting_at_ = no_place;
     std::vector<Node*> nodes_;
     std::vector<StagedStatistics<B>> staged_;  // empty; its memory is kept
     std::vector<Chunk> chunks_;

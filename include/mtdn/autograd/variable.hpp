@@ -167,6 +167,11 @@ public:
         }
     }
 
+    /// Adds what waits for a batch norm's way back to the place of a variable of one part.
+    void add_waiting(Tape<B>& tape, WaitingSlopes<B> slopes) const {
+        tape.add_waiting(places_.front().first, std::move(slopes));
+    }
+
 private:
     InlineVector<std::pair<typename Tape<B>::Place, Index>, 4> places_;
 };

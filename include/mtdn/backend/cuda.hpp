@@ -6,6 +6,8 @@
 #include <string>
 
 #include <mtdn/backend/frame_moves.hpp>
+#include <mtdn/backend/pending_loss.hpp>
+#include <mtdn/backend/pending_slopes.hpp>
 #include <mtdn/backend/queued.hpp>
 
 namespace mtdn {
@@ -18,7 +20,7 @@ class Queue;
 
 /// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
 ///
-/// `backend.hpp` and `queued.hpp` say what each operation does. Operations are queued and run in order; `download`,
+/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp` and `pending_loss.hpp` say what each operation does. Operations are queued and run in order; `download`,
 /// `sum_of_squares` and `wait` wait for them, and these, and `late_number`, throw DataError where a loss was given a wrong
 /// label. Equal results from run to run.
 ///
@@ -61,6 +63,10 @@ public:
     void convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean, Out variance);
     void convolve_backward_data(In dy, In w, const Window& window, Out dx);
     void convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias);
+    void convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx);
+    void convolve_backward_weights(const Operand<CudaFor>& x, const PendingSlopes<CudaFor>& dy, const Window& window,
+                                   Out dw, Out dbias);
+    bool reads_pending(const PendingSlopes<CudaFor>& slopes, const Window& window) const;
     void transposed_convolve(In x, In w, In bias, Out y);
     void transposed_convolve_backward_data(In dy, In w, Out dx);
     void transposed_convolve_backward_weights(In x, In dy, Out dw, Out dbias);
@@ -71,6 +77,9 @@ public:
     void normalise(In x, In scale, In shift, Activation activation, Out y);
     void normalise_backward(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
                             Activation activation, bool own_statistics, Out dx, Out dweight, Out dbias);
+    void normalise_backward_later(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
+                                  Activation activation, In scale, Out factor, Out offset, Out dweight, Out dbias);
+    void finish_slopes(const PendingSlopes<CudaFor>& slopes, Out dx);
 
     void fill(Out y, double value);
     void copy(In x, Out y);
@@ -112,6 +121,9 @@ public:
     void focal_loss(In logits, InLabels labels, In weights, const FocalOptions& options, Out loss, Out divisor);
     void focal_loss_backward(In logits, InLabels labels, In weights, const FocalOptions& options, In divisor, In dloss,
                              Out dlogits);
+    bool joins_loss(In w, const Window& window) const;
+    void convolve_backward_with_loss(const Operand<CudaFor>& x, const PendingLoss<CudaFor>& loss, In w, Out dx, Out dw,
+                                     Out dbias);
     void overlap_sums(In logits, InLabels labels, Out sums);
     void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits);
 
@@ -165,6 +177,6 @@ extern template class CudaFor<Gpu>;
 /// The backend for NVIDIA GPUs.
 using Cuda = CudaFor<Gpu>;
 
-static_assert(QueuedBackend<Cuda> && places_frames<Cuda>);
+static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda> && joins_losses<Cuda>);
 
 }  // namespace mtdn

@@ -41,6 +41,13 @@ public:
         return record_result<B>(logits.tape(), logits.needs_gradient(), std::move(loss),
                                 [logits, labels, weights = weights_, options = options_, divisor](
                                     Tape<B>& tape, const Tensor<B>& dloss) {
+                                    if constexpr (joins_losses<B>)
+                                        if (logits.is_plain()) {
+                                            const auto& whole = logits.parts().front();
+                                            return tape.add_waiting(
+                                                whole.place,
+                                                WaitingLoss<B>{whole.tensor, labels, weights, options, divisor, dloss});
+                                        }
                                     Tensor<B> dlogits(tape.backend(), logits.shape());
                                     tape.backend().focal_loss_backward(value_of(logits), labels, weights, options,
                                                                        divisor, dloss, dlogits);

@@ -170,6 +170,17 @@ struct FocalLoss {
     }
 };
 
+template <class D>
+FocalLoss focal_of(View<CudaFor<D>, const float> logits, View<CudaFor<D>, const std::uint8_t> labels,
+                   View<CudaFor<D>, const float> weights, const FocalOptions& options) {
+    return {logits,
+            weights,
+            {labels, static_cast<int>(logits.shape.channels)},
+            static_cast<float>(options.gamma),
+            static_cast<float>(options.smoothing),
+            options.reduction};
+}
+
 struct FocalResult {
     const double* totals;
     Pixels<float> loss, divisor;
@@ -183,11 +194,11 @@ struct FocalResult {
 struct FocalBackward {
     FocalLoss focal;
     Pixels<const float> divisor, dloss;
+    MTDN_DEVICE float share() const { return dloss.at(0, 0) / divisor.at(0, 0); }
     MTDN_DEVICE float operator()(Index p, Index c) const {
         const int label = focal.labels(p);
         if (label < 0) return 0;
-        const float share = dloss.at(0, 0) / divisor.at(0, 0);
-        return share * focal.weight(label) * focal.pixel(p, label).slope(static_cast<int>(c));
+        return share() * focal.weight(label) * focal.pixel(p, label).slope(static_cast<int>(c));
     }
 };
 
@@ -255,12 +266,7 @@ void CudaFor<D>::focal_loss(In logits, InLabels labels, In weights, const FocalO
                             Out divisor) {
     using namespace detail::cuda;
     check_labels(*queue_, "focal_loss", labels, logits.shape.channels);
-    const FocalLoss focal{logits,
-                          weights,
-                          {labels, static_cast<int>(logits.shape.channels)},
-                          static_cast<float>(options.gamma),
-                          static_cast<float>(options.smoothing),
-                          options.reduction};
+    const FocalLoss focal = focal_of<D>(logits, labels, weights, options);
     const auto totals = channel_sums(*queue_, 1, logits.shape.pixels(), 1, focal);
     for_each(*queue_, 1, FocalResult{totals.data(), loss, divisor});
 }
@@ -268,12 +274,7 @@ template <class D>
 void CudaFor<D>::focal_loss_backward(In logits, InLabels labels, In weights, const FocalOptions& options, In divisor,
                                      In dloss, Out dlogits) {
     using namespace detail::cuda;
-    const FocalLoss focal{logits,
-                          weights,
-                          {labels, static_cast<int>(logits.shape.channels)},
-                          static_cast<float>(options.gamma),
-                          static_cast<float>(options.smoothing),
-                          options.reduction};
+    const FocalLoss focal = focal_of<D>(logits, labels, weights, options);
     for_each_element(*queue_, dlogits, FocalBackward{focal, divisor, dloss});
 }
 template <class D>

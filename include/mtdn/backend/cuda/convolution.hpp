@@ -139,15 +139,14 @@ void add_weight_gradient(Queue<D>& queue, Index rows, Index columns, Index pixel
 
 /// The same by tensor cores, of operands that can be read by fours; dy being (frames, height, width, columns) of a grid
 /// of such a step.
-template <class D>
-void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, const Operand<CudaFor<D>>& dy, int step,
-                               const Window& window, View<CudaFor<D>, float> dw) {
-    const Index in = x.shape().channels, columns = dy.shape().channels, rows = window.kernel * window.kernel * in;
-    const GradientPlan plan(dy.shape(), in);
+template <class D, class Slopes>
+void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, const Slopes& dy, const Shape& output,
+                               int step, const Window& window, View<CudaFor<D>, float> dw) {
+    const Index in = x.shape().channels, columns = output.channels, rows = window.kernel * window.kernel * in;
+    const GradientPlan plan(output, in);
     const Scratch<float> slabs(queue, plan.pieces * rows * columns);
     by_cores(queue, [&](auto cores) {
-        tiled_weight_gradient<decltype(cores)>(queue, plan, Parts(x), x.shape(), Parts(dy), dy.shape(), step, window,
-                                               slabs.data());
+        tiled_weight_gradient<decltype(cores)>(queue, plan, Parts(x), x.shape(), dy, output, step, window, slabs.data());
     });
     for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, dw.shape.channels, dw});
 }
@@ -249,12 +248,39 @@ void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, con
     if (cores && !by_fours(Operand<CudaFor>(dy)))
         return convolve_backward_weights(x, whole(Operand<CudaFor>(dy)), window, dw, dbias);
     if (cores)
-        add_tiled_weight_gradient(*queue_, x, Operand<CudaFor>(dy), 1, window, dw);
+        add_tiled_weight_gradient(*queue_, x, Parts(Operand<CudaFor>(dy)), dy.shape, 1, window, dw);
     else if (!library)
         add_weight_gradient(*queue_, dw.shape.pixels(), dw.shape.channels, dy.shape.pixels(),
                             Transposed<Patches>{patches_of(Parts(x), x.shape(), dy.shape, window)},
                             Plain{dy.data, dy.stride}, dw);
     if (dbias) add_channel_sums(*queue_, dy, dbias);
+}
+
+template <class D>
+bool CudaFor<D>::reads_pending(const PendingSlopes<CudaFor>& slopes, const Window& window) const {
+    using namespace detail::cuda;
+    return !by_library(*queue_, [](auto) {}) && reads_late(queue_->precision(), window, slopes);
+}
+
+template <class D>
+void CudaFor<D>::convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx) {
+    using namespace detail::cuda;
+    const Index in = w.shape.width, out = w.shape.channels;
+    const TapWeights reversed{w, 9, out, in, TapWeights::Kind::back};
+    convolve_tiled(*queue_, TiledJob<D, LateSlopes>{LateSlopes(dy), dy.x.shape, reversed, 2 - window.padding, dx.shape,
+                                                    {dx, nullptr, nullptr, Activation::identity}});
+}
+
+template <class D>
+void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, const PendingSlopes<CudaFor>& dy,
+                                           const Window& window, Out dw, Out dbias) {
+    using namespace detail::cuda;
+    if (!by_fours(x)) return convolve_backward_weights(whole(x), dy, window, dw, dbias);
+    const LateSlopes slopes(dy);
+    add_tiled_weight_gradient(*queue_, x, slopes, dy.x.shape, 1, window, dw);
+    if (!dbias) return;
+    const auto totals = channel_sums(*queue_, 1, dy.x.shape.pixels(), dy.x.shape.channels, LateSlopeValue{slopes});
+    for_each_element(*queue_, dbias, AddTotals{dbias, totals.data()});
 }
 
 template <class D>
@@ -306,7 +332,7 @@ void CudaFor<D>::transposed_convolve_backward_weights(In x, In dy, Out dw, Out d
     if (cores && !by_fours(operand)) return transposed_convolve_backward_weights(whole(operand), dy, dw, dbias);
     if (cores) {
         require_countable(dy.shape);
-        add_tiled_weight_gradient(*queue_, operand, taps, 2, Window{.kernel = 1}, dw);
+        add_tiled_weight_gradient(*queue_, operand, Parts(taps), taps.shape(), 2, Window{.kernel = 1}, dw);
     } else {
         add_weight_gradient(*queue_, x.shape.channels, 4 * dy.shape.channels, x.shape.pixels(),
                             Transposed<Plain>{{x.data, x.stride}},

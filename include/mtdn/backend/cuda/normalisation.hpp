@@ -4,6 +4,7 @@
 
 #include <mtdn/backend/cuda/activations.hpp>
 #include <mtdn/backend/cuda/channel_sums.hpp>
+#include <mtdn/backend/cuda/late_slopes.hpp>
 
 namespace mtdn {
 
@@ -99,6 +100,26 @@ struct NormaliseBackward {
     }
 };
 
+/// What is left of a way back once its sums are there: with standardised = (x − mean) / deviation, a slope less
+/// (Σ dz + standardised · Σ dz · standardised) / count, times scale, is scale · dz + factor · x + offset.
+struct LateTerms {
+    Pixels<const float> mean, variance, scale;
+    const double* totals;  // (2, groups, channels)
+    Index groups, channels;
+    double count;
+    float epsilon;
+    Pixels<float> factor, offset;
+    MTDN_DEVICE void operator()(Index i) const {
+        const Split at = split(i, channels);
+        const double by = scale.at(at.quotient, at.rest) / count;
+        const double deviation = std::sqrt(double{variance.at(at.quotient, at.rest)} + epsilon);
+        const double slope = -by * totals[groups * channels + i] / deviation;
+        factor.at(at.quotient, at.rest) = static_cast<float>(slope);
+        offset.at(at.quotient, at.rest) =
+            static_cast<float>(-by * totals[i] - slope * mean.at(at.quotient, at.rest));
+    }
+};
+
 /// Adds totals of all groups, in order.
 struct AddGroups {
     Pixels<float> y;
@@ -110,6 +131,18 @@ struct AddGroups {
         return y.at(0, c) + static_cast<float>(sum);
     }
 };
+
+/// Adds Σ dz to dbias and Σ dz · standardised to dweight, where they are there.
+template <class D>
+void add_groups(Queue<D>& queue, const double* totals, Index groups, View<CudaFor<D>, float> dweight,
+                View<CudaFor<D>, float> dbias) {
+    const auto add = [&](View<CudaFor<D>, float> y, Index quantity) {
+        const Index channels = y.shape.channels;
+        if (y) for_each_element(queue, y, AddGroups{y, totals + quantity * groups * channels, groups, channels});
+    };
+    add(dbias, 0);
+    add(dweight, 1);
+}
 
 }  // namespace MTDN_KERNELS
 }  // namespace detail::cuda
@@ -162,9 +195,27 @@ void CudaFor<D>::normalise_backward(In x, In dy, In mean, In variance, In weight
     const auto totals = channel_sums(*queue_, groups, pixels, channels, slope);
     for_each_element(*queue_, dx,
                      NormaliseBackward{slope, own_statistics ? totals.data() : nullptr, groups, channels});
-    if (dbias) for_each_element(*queue_, dbias, AddGroups{dbias, totals.data(), groups, channels});
-    if (dweight)
-        for_each_element(*queue_, dweight, AddGroups{dweight, totals.data() + groups * channels, groups, channels});
+    add_groups(*queue_, totals.data(), groups, dweight, dbias);
+}
+
+template <class D>
+void CudaFor<D>::normalise_backward_later(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
+                                          Activation activation, In scale, Out factor, Out offset, Out dweight,
+                                          Out dbias) {
+    using namespace detail::cuda;
+    const Index groups = mean.shape.frames, pixels = x.shape.pixels() / groups, channels = x.shape.channels;
+    const auto small = static_cast<float>(epsilon);
+    const auto totals = channel_sums(*queue_, groups, pixels, channels,
+                                     NormalisedSlope{x, dy, mean, variance, weight, bias, small, activation, pixels});
+    for_each(*queue_, groups * channels,
+             LateTerms{mean, variance, scale, totals.data(), groups, channels, static_cast<double>(pixels), small, factor,
+                       offset});
+    add_groups(*queue_, totals.data(), groups, dweight, dbias);
+}
+
+template <class D>
+void CudaFor<D>::finish_slopes(const PendingSlopes<CudaFor>& slopes, Out dx) {
+    detail::cuda::for_each_element(*queue_, dx, detail::cuda::LateSlopes(slopes));
 }
 
 }  // namespace mtdn

@@ -8,8 +8,12 @@ namespace mtdn {
 namespace detail::cuda {
 inline namespace MTDN_KERNELS {
 
+struct FourChannels;
+
 /// An operand as kernels read it, element by element: its parts side by side, pending normalisations applied.
 struct Parts {
+    using Fours = FourChannels;       // what reads it by fours
+    static constexpr int values = 1;  // that are read for one
     static constexpr std::size_t capacity = 4;
 
     struct Part {

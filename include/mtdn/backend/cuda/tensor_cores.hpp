@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include <mtdn/backend/cuda/late_slopes.hpp>
 #include <mtdn/backend/cuda/operand.hpp>
 
 namespace mtdn::detail::cuda {
@@ -193,11 +194,14 @@ struct StoreActivated {
 
 /// Whether an operand can be read by fours: each four channels lie in one part, at a multiple of 16 bytes.
 template <class B>
+bool by_fours(View<B, const float> x) {
+    return x.stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0;
+}
+template <class B>
 bool by_fours(const Operand<B>& x) {
     Index begin = 0;
     for (const auto& part : x.parts()) {
-        if (begin % 4 != 0 || part.x.stride % 4 != 0) return false;
-        if (reinterpret_cast<std::uintptr_t>(part.x.data) % 16 != 0) return false;
+        if (begin % 4 != 0 || !by_fours(part.x)) return false;
         begin += part.x.shape.channels;
     }
     return x.parts().size() <= Parts::capacity;
@@ -234,13 +238,13 @@ struct FourChannels {
 
     /// Starts the way of a pixel's four to shared memory; zeros where there is none.
     template <class Block>
-    MTDN_DEVICE void fetch(Block& block, Four& to, int pixel, bool there) const {
+    MTDN_DEVICE void fetch(Block& block, Four& to, int, int pixel, bool there) const {
         block.copy(&to, there ? data + pixel * stride : data, there ? 4 * count : 0);
     }
     /// What the operand's reader takes for `raw`.
-    MTDN_DEVICE void apply(const Four& raw, float (&values)[4]) const {
+    MTDN_DEVICE void apply(const Four (&raw)[1], float (&values)[4]) const {
         MTDN_UNROLL
-        for (int i = 0; i < 4; ++i) values[i] = activated(activation, scale[i] * raw.values[i] + shift[i]);
+        for (int i = 0; i < 4; ++i) values[i] = activated(activation, scale[i] * raw[0].values[i] + shift[i]);
     }
 };
 
@@ -259,14 +263,15 @@ struct Grid {
     }
 };
 
-/// Rows × Columns pixels of `depth` channels of an operand in shared memory: as they come, and as they are multiplied.
+/// Rows × Columns pixels of `depth` channels of an operand, `Parts` or `LateSlopes`, in shared memory: as they come, and as they are multiplied.
 ///
 /// What an operand's reader takes for them is formed on the way from one to the other, by the thread that fetched them.
 /// Outside of the image there are zeros: padding is of what is normalised.
-template <class Cores, int Rows, int Columns>
+template <class Cores, int Rows, int Columns, class Source = Parts>
 struct Region {
+    using Fours = typename Source::Fours;
     static constexpr int pixels = Rows * Columns, quads = Cores::depth / 4;
-    SharedArray<Four, pixels * quads> raw;
+    SharedArray<SharedArray<Four, pixels * quads>, Source::values> raw;
     Tile<pixels> tile;
 
     /// Where it lies: its first pixel, which may be outside of the image, and its first channel.
@@ -276,26 +281,33 @@ struct Region {
 
     /// Starts the way of the pixels to shared memory.
     template <int Threads, class Block, bool Stepped>
-    MTDN_DEVICE void fetch(Block& block, const Parts& x, const Grid<Stepped>& grid, const Place& place) {
+    MTDN_DEVICE void fetch(Block& block, const Source& x, const Grid<Stepped>& grid, const Place& place) {
         // A thread has the same four channels of each of its pixels.
         const int thread = computed_here(block.thread()), quad = thread % quads;
-        const FourChannels four(x, place.frame, place.channel + 4 * quad);
+        const Fours four(x, place.frame, place.channel + 4 * quad);
         MTDN_ROLL
         for (int p = thread / quads; p < pixels; p += Threads / quads) {
             const int pixel = number(grid, place, p);
-            four.fetch(block, raw[p * quads + quad], pixel, pixel >= 0 && four.count > 0);
+            MTDN_UNROLL
+            for (int v = 0; v < Source::values; ++v)
+                four.fetch(block, raw[v][p * quads + quad], v, pixel, pixel >= 0 && four.count > 0);
         }
     }
 
     /// Makes the tile of what has arrived.
     template <int Threads, class Block, bool Stepped>
-    MTDN_DEVICE void convert(Block& block, const Parts& x, const Grid<Stepped>& grid, const Place& place) {
+    MTDN_DEVICE void convert(Block& block, const Source& x, const Grid<Stepped>& grid, const Place& place) {
         const int thread = computed_here(block.thread()), quad = thread % quads;
-        const FourChannels four(x, place.frame, place.channel + 4 * quad);
+        const Fours four(x, place.frame, place.channel + 4 * quad);
         MTDN_ROLL
         for (int p = thread / quads; p < pixels; p += Threads / quads) {
             float values[4] = {};
-            if (number(grid, place, p) >= 0) four.apply(raw[p * quads + quad], values);
+            if (number(grid, place, p) >= 0) {
+                Four from[Source::values];
+                MTDN_UNROLL
+                for (int v = 0; v < Source::values; ++v) from[v] = raw[v][p * quads + quad];
+                four.apply(from, values);
+            }
             const int line = p / Columns * Columns;
             Cores::put(block, [&](int half) -> Unit& { return tile.at(line, p - line, half); }, quad, values);
         }

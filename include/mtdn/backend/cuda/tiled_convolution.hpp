@@ -61,21 +61,23 @@ struct PackWeights {
 /// (tap, o) go to channel o of the pixel that the tap of a 2×2 window stands for.
 ///
 /// A block computes a tile of 16 × 32/Wide pixels by 32·Wide channels, each of its eight warps 4 × 16 pixels by 32
-/// channels, whose sums its threads hold. Shared memory has the tile of the input that they see, with its halo, `depth`
+/// channels, whose sums its threads hold. Of `LateSlopes`, of which twice as much comes from memory, tiles have 16 × 16
+/// pixels, and without Wide a block has four warps. Shared memory has the tile of the input that they see, with its halo, `depth`
 /// channels at a time, which is what one instruction multiplies. While one chunk is multiplied the next is on its way
 /// from memory, as it lies there; it is normalised, activated and rounded on the way to the tile. A row of the input,
 /// once loaded, is multiplied for all output rows that see it.
-template <class Cores, int Kernel, int Wide>
+template <class Cores, int Kernel, int Wide, class Source = Parts>
 struct TiledConvolution {
-    static constexpr int threads = 256, resident = Cores::resident;
-    static constexpr int rows = 16, columns = 32 / Wide, channels = 32 * Wide;  // of a tile
+    static constexpr int rows = 16, columns = Source::values == 1 ? 32 / Wide : 16, channels = 32 * Wide;  // of a tile
     static constexpr int halo_columns = columns + Kernel - 1;
     static constexpr int taps = Kernel * Kernel, depth = Cores::depth;
     static constexpr int own_rows = 4, own_columns = 16, own_channels = 32;  // of a warp
+    static constexpr int threads = 32 * (rows / own_rows) * (columns / own_columns) * (channels / own_channels);
+    static constexpr int resident = threads < 256 ? Cores::resident + 1 : Cores::resident;
 
     struct Shared {
         struct Operands {
-            Region<Cores, rows + Kernel - 1, halo_columns> x;
+            Region<Cores, rows + Kernel - 1, halo_columns, Source> x;
             Tile<taps * channels> w[2];
         };
         struct Results {
@@ -89,7 +91,7 @@ struct TiledConvolution {
     };
 
     TilePlan plan;
-    Parts x;
+    Source x;
     Grid<Kernel == 1> input, output;
     int padding;
     int out, stored;  // channels, and of a stored pixel
@@ -272,10 +274,17 @@ constexpr bool tiled(Precision precision, const Window& window) {
     return precision != Precision::single && window.stride == 1 && (window.kernel == 1 || window.kernel == 3);
 }
 
+/// Whether tensor cores read slopes on load in such a window's ways back.
+template <class B>
+bool reads_late(Precision precision, const Window& window, const PendingSlopes<B>& slopes) {
+    return tiled(precision, window) && window.kernel == 3 && two_slopes(slopes.activation) && by_fours(slopes.dy) &&
+           by_fours(slopes.x);
+}
+
 /// What a convolution by tensor cores is of, and what it comes to.
-template <class D>
+template <class D, class Source = Parts>
 struct TiledJob {
-    Parts x;  // to be read by fours
+    Source x;  // to be read by fours
     Shape input;
     TapWeights weights;
     Index padding;
@@ -285,9 +294,9 @@ struct TiledJob {
     int input_step = 1, output_step = 1;         // of their grids
 };
 
-template <class Cores, int Kernel, int Wide, class D>
-void convolve_tiled(Queue<D>& queue, const TiledJob<D>& job) {
-    using Body = TiledConvolution<Cores, Kernel, Wide>;
+template <class Cores, int Kernel, int Wide, class D, class Source>
+void convolve_tiled(Queue<D>& queue, const TiledJob<D, Source>& job) {
+    using Body = TiledConvolution<Cores, Kernel, Wide, Source>;
     const Index out = job.output.channels;
     const TilePlan plan(job.output, job.weights.in, Body::rows, Body::columns, Body::channels, Body::depth);
     const Index rows = Index{plan.channel_tiles} * plan.chunks * Body::taps * Body::channels;
@@ -321,8 +330,13 @@ void convolve_tiled(Queue<D>& queue, const TiledJob<D>& job) {
     else if (wide) convolve_tiled<Cores, 3, 2>(queue, job);
     else convolve_tiled<Cores, 3, 1>(queue, job);
 }
-template <class D>
-void convolve_tiled(Queue<D>& queue, const TiledJob<D>& job) {
+template <class Cores, class D>
+void convolve_tiled(Queue<D>& queue, const TiledJob<D, LateSlopes>& job) {
+    if (job.output.channels > 32) convolve_tiled<Cores, 3, 2>(queue, job);
+    else convolve_tiled<Cores, 3, 1>(queue, job);
+}
+template <class D, class Source>
+void convolve_tiled(Queue<D>& queue, const TiledJob<D, Source>& job) {
     by_cores(queue, [&](auto cores) { convolve_tiled<decltype(cores)>(queue, job); });
 }
 

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cmath>
+
+#include <mtdn/backend/cuda/activations.hpp>
+#include <mtdn/backend/cuda/block.hpp>
+#include <mtdn/backend/pending_slopes.hpp>
+
+namespace mtdn::detail::cuda {
+
+/// Whether an activation's derivative has one value above 0 and one elsewhere.
+constexpr bool two_slopes(Activation activation) {
+    return activation == Activation::identity || activation == Activation::relu || activation == Activation::leaky_relu;
+}
+
+inline namespace MTDN_KERNELS {
+
+/// What the reader takes for slopes that wait for a batch norm's way back; fused, so that it is the same in every kernel.
+struct LateSlope {
+    float scale, shift, factor, offset;
+
+    MTDN_DEVICE float activated_at(float x) const { return std::fma(scale, x, shift); }
+    /// @param slope  the activation's, at `activated_at(x)`
+    MTDN_DEVICE float at(float dy, float x, float slope) const {
+        return std::fma(scale, dy * slope, std::fma(factor, x, offset));
+    }
+};
+
+struct FourLateSlopes;
+
+/// `PendingSlopes` as kernels read them.
+struct LateSlopes {
+    using Fours = FourLateSlopes;
+    static constexpr int values = 2;  // that are read for one
+
+    Pixels<const float> dy, x, scale, shift, factor, offset;
+    int channels;
+    Index frames_in_group, group_pixels;
+    Activation activation;
+
+    template <class B>
+    explicit LateSlopes(const PendingSlopes<B>& slopes)
+        : dy(slopes.dy), x(slopes.x), scale(slopes.scale), shift(slopes.shift), factor(slopes.factor),
+          offset(slopes.offset), channels(static_cast<int>(slopes.x.shape.channels)),
+          frames_in_group(slopes.x.shape.frames / slopes.scale.shape.frames),
+          group_pixels(slopes.x.shape.pixels() / slopes.scale.shape.frames), activation(slopes.activation) {}
+
+    MTDN_DEVICE float operator()(Index p, Index c) const {
+        const Index g = split(p, group_pixels).quotient;
+        const LateSlope late{scale.at(g, c), shift.at(g, c), factor.at(g, c), offset.at(g, c)};
+        const float value = x.at(p, c);
+        return late.at(dy.at(p, c), value, activation_slope(activation, late.activated_at(value)));
+    }
+};
+
+/// For sums over the pixels.
+struct LateSlopeValue {
+    static constexpr int quantities = 1;
+    LateSlopes slopes;
+    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[1]) const { numbers[0] = slopes(p, c); }
+};
+
+/// Four neighbouring channels of such slopes, of one frame, where the activation has two slopes.
+struct FourLateSlopes {
+    const float* data[2];  // of dy and of x
+    Index stride[2];
+    int count;  // of the four that there are
+    LateSlope late[4] = {};
+    float below;  // the activation's slope there
+
+    MTDN_DEVICE FourLateSlopes(const LateSlopes& of, int frame, int channel)
+        : data{of.dy.data + channel, of.x.data + channel}, stride{of.dy.stride, of.x.stride},
+          count(of.channels - channel < 4 ? of.channels - channel : 4),
+          below(of.activation == Activation::identity ? 1.0F : of.activation == Activation::relu ? 0.0F : 0.01F) {
+        const Index g = split(frame, of.frames_in_group).quotient;
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i)
+            if (i < count)
+                late[i] = {of.scale.at(g, channel + i), of.shift.at(g, channel + i), of.factor.at(g, channel + i),
+                           of.offset.at(g, channel + i)};
+    }
+
+    /// Starts the way of a pixel's four of dy (v = 0) or x (1) to shared memory; zeros where there is none.
+    template <class Block, class To>
+    MTDN_DEVICE void fetch(Block& block, To& to, int v, int pixel, bool there) const {
+        block.copy(&to, there ? data[v] + pixel * stride[v] : data[v], there ? 4 * count : 0);
+    }
+    template <class From>
+    MTDN_DEVICE void apply(const From (&raw)[2], float (&values)[4]) const {
+        MTDN_UNROLL
+        for (int i = 0; i < 4; ++i) {
+            const float slope = late[i].activated_at(raw[1].values[i]) > 0 ? 1.0F : below;
+            values[i] = late[i].at(raw[0].values[i], raw[1].values[i], slope);
+        }
+    }
+};
+
+}  // namespace MTDN_KERNELS
+}  // namespace mtdn::detail::cuda
