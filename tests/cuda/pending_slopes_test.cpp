@@ -109,6 +109,15 @@ TEST_CASE("threads and blocks may come in any order where slopes wait") {
         CHECK(testing::pending_results(emulated, c).waiting == testing::pending_results(other, c).waiting);
 }
 
+TEST_CASE("sums of a batch norm's way back are taken by what writes its slopes") {
+    const auto precision =
+        GENERATE(Precision::single, Precision::bfloat16, Precision::tf32, Precision::tf32x3);
+    Emulated emulated({.precision = precision}), other({.order = 3, .precision = precision});
+    CHECK(testing::check_slope_sums(emulated, precision != Precision::single) == std::vector<std::string>{});
+    for (const auto& c : testing::summed_cases())
+        CHECK(testing::summed_results(emulated, c).sums == testing::summed_results(other, c).sums);
+}
+
 TEST_CASE("a tape hands a convolution slopes that wait, and finishes them where anything else takes them") {
     const auto net = GENERATE(Net::chain, Net::shared, Net::frozen, Net::combined);
     std::map<std::string, Index> blocks;

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include <mtdn/autograd/parameter.hpp>
+#include <mtdn/autograd/summed_slopes.hpp>
 #include <mtdn/autograd/variable.hpp>
 
 namespace mtdn {
@@ -89,8 +90,14 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
                 }
                 if (!back) return;
                 Tensor<B> dx(tape.backend(), in);
-                tape.backend().convolve_backward_data(dy, w_value, window, dx);
-                places.add(tape, dx);
+                if constexpr (reads_pending_slopes<B>) {
+                    detail::add_summed(tape, kept, places, dx, [&](const auto& norm) {
+                        return tape.backend().convolve_backward_data(dy, w_value, window, dx, norm);
+                    });
+                } else {
+                    tape.backend().convolve_backward_data(dy, w_value, window, dx);
+                    places.add(tape, dx);
+                }
             }
         });
 }
@@ -177,8 +184,14 @@ Variable<B> transposed_convolve(const Variable<B>& x, const Parameter<B>& weight
                                         value_of(kept.value(tape)), dy, detail::gradient_or_zeros(dw, w_value), db);
                                 if (!back) return;
                                 Tensor<B> dx(tape.backend(), in);
-                                tape.backend().transposed_convolve_backward_data(dy, w_value, dx);
-                                places.add(tape, dx);
+                                if constexpr (reads_pending_slopes<B>) {
+                                    detail::add_summed(tape, kept, places, dx, [&](const auto& norm) {
+                                        return tape.backend().transposed_convolve_backward_data(dy, w_value, dx, norm);
+                                    });
+                                } else {
+                                    tape.backend().transposed_convolve_backward_data(dy, w_value, dx);
+                                    places.add(tape, dx);
+                                }
                             });
 }
 

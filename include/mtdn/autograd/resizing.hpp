@@ -1,6 +1,6 @@
 #pragma once
 
-#include <mtdn/autograd/variable.hpp>
+#include <mtdn/autograd/summed_slopes.hpp>
 
 namespace mtdn {
 
@@ -19,6 +19,13 @@ Variable<B> max_pool(const Variable<B>& x, const Window& window) {
                              window](Tape<B>& tape, const Tensor<B>& dy) {
                                 const Variable<B> value = kept.value(tape);
                                 Tensor<B> dx(tape.backend(), in);
+                                if constexpr (reads_pending_slopes<B>)
+                                    if (const auto norm = detail::sums_wanted(tape, kept)) {
+                                        const Tensor<B> before = tape.take_gradient(places.first());
+                                        tape.backend().max_pool_backward(operand_of(value), dy, window, before, dx,
+                                                                         norm.view());
+                                        return tape.add_summed(places.first(), dx, norm.sums);
+                                    }
                                 tape.backend().max_pool_backward(operand_of(value), dy, window, dx);
                                 places.add(tape, dx);
                             });

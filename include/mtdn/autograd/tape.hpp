@@ -161,6 +161,7 @@ public:
     void add_gradient(Place place, Tensor<B> gradient) {
         if (place == no_place) return;
         finish_waiting(place);
+        forget_sums(place);
         auto& gathered = gradients_[static_cast<std::size_t>(place)];
         if (gathered.sum.empty()) {
             gathered.sum = std::move(gradient);
@@ -176,6 +177,7 @@ public:
     /// Adds to the gradient of some frames, from `first` on, of the value at a place, which is of shape `whole`.
     void add_gradient_of_frames(Place place, const Shape& whole, Index first, const Tensor<B>& gradient) {
         finish_waiting(place);
+        forget_sums(place);
         auto& gathered = gradients_[static_cast<std::size_t>(place)];
         if (!gathered.own) {
             Tensor<B> sum(*backend_, whole);
@@ -217,6 +219,26 @@ public:
         return std::exchange(gradients_[static_cast<std::size_t>(place)].loss, nullptr);
     }
 
+    /// Whether nothing has come to a place yet.
+    bool is_empty(Place place) {
+        if (place == no_place) return false;
+        finish_waiting(place);
+        return gradients_[static_cast<std::size_t>(place)].sum.empty();
+    }
+    /// The first gradient at a place, with the sums that the batch norm there takes of it. They are forgotten when more
+    /// comes, to this place or, with sums, to another.
+    void add_summed(Place place, Tensor<B> gradient, Tensor<B, double> sums) {
+        add_gradient(place, std::move(gradient));
+        sums_ = std::move(sums);
+        summed_at_ = place;
+    }
+    /// Sums of all that has come to a place; an empty tensor where they are not known.
+    Tensor<B, double> take_sums(Place place) {
+        if (place != summed_at_) return {};
+        summed_at_ = no_place;
+        return std::exchange(sums_, Tensor<B, double>{});
+    }
+
     /// Gradients of a scalar by all parameters that it depends on, added to the parameters' gradients.
     ///
     /// @throws ShapeError if `loss` is not one number
@@ -230,7 +252,10 @@ public:
     void clear() {
         while (!nodes_.empty()) drop_last();
         gradients_.clear();
-        if constexpr (reads_pending_slopes<B>) take_waiting(waiting_at_);
+        if constexpr (reads_pending_slopes<B>) {
+            take_waiting(waiting_at_);
+            take_sums(summed_at_);
+        }
         uses_.clear();
         chunk_ = 0;
         used_ = 0;
@@ -275,6 +300,10 @@ private:
         if constexpr (joins_losses<B>)
             if (place != no_place)
                 if (const auto loss = take_waiting_loss(place)) add_gradient(place, loss->finished());
+    }
+
+    void forget_sums([[maybe_unused]] Place place) {
+        if constexpr (reads_pending_slopes<B>) take_sums(place);
     }
 
     void drop_last() {
@@ -349,6 +378,8 @@ private:
     std::vector<Gathered> gradients_;
     Where<reads_pending_slopes<B>, WaitingSlopes<B>> waiting_{};  // one alone: what reads it comes next
     Place waiting_at_ = no_place;
+    Where<reads_pending_slopes<B>, Tensor<B, double>> sums_{};  // likewise
+    Place summed_at_ = no_place;
     std::vector<Node*> nodes_;
     std::vector<StagedStatistics<B>> staged_;  // empty; its memory is kept
     std::vector<Chunk> chunks_;

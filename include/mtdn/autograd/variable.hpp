@@ -16,6 +16,7 @@ struct PendingNormalisation {
     Tensor<B> scale;
     Tensor<B> shift;
     Activation activation = Activation::identity;
+    Tensor<B> mean{};  ///< like scale, where the way back takes `SlopeSums`; else empty
 
     explicit operator bool() const { return !scale.empty(); }
 };
@@ -169,8 +170,10 @@ public:
 
     /// Adds what waits for a batch norm's way back to the place of a variable of one part.
     void add_waiting(Tape<B>& tape, WaitingSlopes<B> slopes) const {
-        tape.add_waiting(places_.front().first, std::move(slopes));
+        tape.add_waiting(first(), std::move(slopes));
     }
+    /// Of the first part.
+    typename Tape<B>::Place first() const { return places_.front().first; }
 
 private:
     InlineVector<std::pair<typename Tape<B>::Place, Index>, 4> places_;

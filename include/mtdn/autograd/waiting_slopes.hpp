@@ -20,4 +20,19 @@ struct WaitingSlopes {
     }
 };
 
+/// Sums of a batch norm's way back, with their values, as `SlopeSums` say; or none.
+template <Backend B>
+struct WaitingSums {
+    Tensor<B> x, mean, scale, shift;
+    Activation activation = Activation::identity;
+    Tensor<B, double> sums{};
+
+    explicit operator bool() const { return !x.empty(); }
+    SlopeSums<B> view() const { return {x, mean, scale, shift, activation, sums}; }
+    static Tensor<B, double> sums_for(const Tensor<B>& mean) {
+        const Shape shape = mean.shape();
+        return {mean.backend(), shape.with_frames(2 * shape.frames)};
+    }
+};
+
 }  // namespace mtdn

@@ -63,12 +63,15 @@ public:
     void convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean, Out variance);
     void convolve_backward_data(In dy, In w, const Window& window, Out dx);
     void convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias);
-    void convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx);
+    bool convolve_backward_data(In dy, In w, const Window& window, Out dx, const SlopeSums<CudaFor>& norm);
+    bool convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx,
+                                const SlopeSums<CudaFor>& norm);
     void convolve_backward_weights(const Operand<CudaFor>& x, const PendingSlopes<CudaFor>& dy, const Window& window,
                                    Out dw, Out dbias);
     bool reads_pending(const PendingSlopes<CudaFor>& slopes, const Window& window) const;
     void transposed_convolve(In x, In w, In bias, Out y);
     void transposed_convolve_backward_data(In dy, In w, Out dx);
+    bool transposed_convolve_backward_data(In dy, In w, Out dx, const SlopeSums<CudaFor>& norm);
     void transposed_convolve_backward_weights(In x, In dy, Out dw, Out dbias);
 
     void batch_statistics(In x, Out mean, Out variance);
@@ -77,8 +80,8 @@ public:
     void normalise(In x, In scale, In shift, Activation activation, Out y);
     void normalise_backward(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
                             Activation activation, bool own_statistics, Out dx, Out dweight, Out dbias);
-    void normalise_backward_later(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
-                                  Activation activation, In scale, Out factor, Out offset, Out dweight, Out dbias);
+    void normalise_backward_later(In dy, In variance, double epsilon, const SlopeSums<CudaFor>& norm, bool known,
+                                  Out factor, Out offset, Out dweight, Out dbias);
     void finish_slopes(const PendingSlopes<CudaFor>& slopes, Out dx);
 
     void fill(Out y, double value);
@@ -95,6 +98,8 @@ public:
 
     void max_pool(const Operand<CudaFor>& x, const Window& window, Out y);
     void max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, Out dx);
+    void max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, In before, Out dx,
+                           const SlopeSums<CudaFor>& norm);
     void average_pool(In x, const Window& window, Out y);
     void average_pool_backward(In dy, const Window& window, Out dx);
     void resize_nearest(In x, Out y);

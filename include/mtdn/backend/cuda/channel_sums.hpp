@@ -91,23 +91,28 @@ struct ChannelSums {
     }
 };
 
-/// Sums pieces in order, into the first one.
+/// Sums pieces in order; the sums may be the first one.
 struct JoinPieces {
-    double* slabs;
+    const double* slabs;
     Index pieces, size;
+    double* sums;
     MTDN_DEVICE void operator()(Index i) const {
-        for (Index k = 1; k < pieces; ++k) slabs[i] += slabs[k * size + i];
+        double sum = slabs[i];
+        for (Index k = 1; k < pieces; ++k) sum += slabs[k * size + i];
+        sums[i] = sum;
     }
 };
 
-/// Sums over the pixels of each group, (quantities, groups, channels).
+/// Sums over the pixels of each group, (quantities, groups, channels), also written to `sums` if that is given.
 template <class D, class F>
-Scratch<double> channel_sums(Queue<D>& queue, Index groups, Index group_pixels, Index channels, const F& f) {
+Scratch<double> channel_sums(Queue<D>& queue, Index groups, Index group_pixels, Index channels, const F& f,
+                             double* sums = nullptr) {
     const SumsPlan plan = sums_plan(groups, group_pixels, channels);
     const Index size = F::quantities * groups * channels;
     Scratch<double> slabs(queue, plan.pieces * size);
     launch(queue, plan.blocks(), ChannelSums<F>{f, plan, slabs.data()});
-    if (plan.pieces > 1) for_each(queue, size, JoinPieces{slabs.data(), plan.pieces, size});
+    if (plan.pieces > 1 || sums)
+        for_each(queue, size, JoinPieces{slabs.data(), plan.pieces, size, sums ? sums : slabs.data()});
     return slabs;
 }
 

@@ -213,6 +213,10 @@ void CudaFor<D>::convolve_with_statistics(const Operand<CudaFor>& x, In w, const
 
 template <class D>
 void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out dx) {
+    convolve_backward_data(dy, w, window, dx, SlopeSums<CudaFor>{});
+}
+template <class D>
+bool CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out dx, const SlopeSums<CudaFor>& norm) {
     using namespace detail::cuda;
     const auto in = static_cast<int>(w.shape.width), out = static_cast<int>(w.shape.channels);
     const Index taps = w.shape.frames * w.shape.height;
@@ -220,20 +224,23 @@ void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
     if (by_library(*queue_, [&](auto number) {
             convolve_backward_data_by_library<decltype(number)>(*queue_, dy, w, window, store, dx);
         }))
-        return;
+        return false;
     if (tiled(queue_->precision(), window)) {
         // The convolution of the slopes with the taps in reverse.
         const Operand<CudaFor> slopes(dy);
-        if (!by_fours(slopes)) return convolve_backward_data(whole(slopes), w, window, dx);
+        if (!by_fours(slopes)) return convolve_backward_data(whole(slopes), w, window, dx, norm);
         const TapWeights reversed{w, static_cast<int>(taps), out, in, TapWeights::Kind::back};
-        return convolve_tiled(*queue_, TiledJob<D>{Parts(slopes), dy.shape, reversed,
-                                                   window.kernel - 1 - window.padding, dx.shape, store});
+        TiledJob<D> job{Parts(slopes), dy.shape, reversed, window.kernel - 1 - window.padding, dx.shape, store};
+        job.norm = taken_by_tiles(norm);
+        convolve_tiled(*queue_, job);
+        return bool(job.norm);
     }
     const ProductPlan plan = product_plan(dx.shape.pixels(), in, taps * out, false);
     multiply_matrices(*queue_, plan,
                       SpreadPatches{dy, dx.shape, dy.shape, out, static_cast<int>(window.kernel),
                                     static_cast<int>(window.stride), static_cast<int>(window.padding)},
                       WeightsByOutput{w, in, out}, store);
+    return false;
 }
 
 template <class D>
@@ -263,12 +270,16 @@ bool CudaFor<D>::reads_pending(const PendingSlopes<CudaFor>& slopes, const Windo
 }
 
 template <class D>
-void CudaFor<D>::convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx) {
+bool CudaFor<D>::convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx,
+                                        const SlopeSums<CudaFor>& norm) {
     using namespace detail::cuda;
     const Index in = w.shape.width, out = w.shape.channels;
     const TapWeights reversed{w, 9, out, in, TapWeights::Kind::back};
-    convolve_tiled(*queue_, TiledJob<D, LateSlopes>{LateSlopes(dy), dy.x.shape, reversed, 2 - window.padding, dx.shape,
-                                                    {dx, nullptr, nullptr, Activation::identity}});
+    TiledJob<D, LateSlopes> job{LateSlopes(dy), dy.x.shape, reversed, 2 - window.padding, dx.shape,
+                                {dx, nullptr, nullptr, Activation::identity}};
+    job.norm = taken_by_tiles(norm);
+    convolve_tiled(*queue_, job);
+    return bool(job.norm);
 }
 
 template <class D>
@@ -305,23 +316,31 @@ void CudaFor<D>::transposed_convolve(In x, In w, In bias, Out y) {
 
 template <class D>
 void CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx) {
+    transposed_convolve_backward_data(dy, w, dx, SlopeSums<CudaFor>{});
+}
+template <class D>
+bool CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx, const SlopeSums<CudaFor>& norm) {
     using namespace detail::cuda;
     const auto in = static_cast<int>(dx.shape.channels), out = static_cast<int>(dy.shape.channels);
     // Channels that are not read by fours come one by one.
     const Operand<CudaFor> taps = taps_of<D>(dy);
     if (queue_->precision() != Precision::single && by_fours(taps)) {
         require_countable(dy.shape);
-        return convolve_tiled(*queue_, TiledJob<D>{.x = Parts(taps),
-                                                   .input = taps.shape(),
-                                                   .weights = {w, 1, 4 * out, in, TapWeights::Kind::gather},
-                                                   .padding = 0,
-                                                   .output = dx.shape,
-                                                   .store = {dx, nullptr, nullptr, Activation::identity},
-                                                   .input_step = 2});
+        const TiledJob<D> job{.x = Parts(taps),
+                              .input = taps.shape(),
+                              .weights = {w, 1, 4 * out, in, TapWeights::Kind::gather},
+                              .padding = 0,
+                              .output = dx.shape,
+                              .store = {dx, nullptr, nullptr, Activation::identity},
+                              .input_step = 2,
+                              .norm = taken_by_tiles(norm)};
+        convolve_tiled(*queue_, job);
+        return bool(job.norm);
     }
     multiply_matrices(*queue_, product_plan(dx.shape.pixels(), in, 4 * out, false),
                       patches_of(Parts(Operand<CudaFor>(dy)), dy.shape, dx.shape, transposed_window),
                       WeightsByOutput{w, in, out}, StoreActivated{dx, nullptr, nullptr, Activation::identity});
+    return false;
 }
 
 template <class D>

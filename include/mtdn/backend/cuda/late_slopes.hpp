@@ -15,6 +15,41 @@ constexpr bool two_slopes(Activation activation) {
 
 inline namespace MTDN_KERNELS {
 
+/// An activation of two slopes has this one below 0.
+MTDN_DEVICE constexpr float slope_below(Activation activation) {
+    return activation == Activation::identity ? 1.0F : activation == Activation::relu ? 0.0F : 0.01F;
+}
+
+/// `SlopeSums` as kernels take them.
+struct NormOfSlopes {
+    Pixels<const float> x, mean, scale, shift;
+    Index frames_in_group = 1, group_pixels = 1;
+    Activation activation = Activation::identity;
+
+    NormOfSlopes() = default;
+    template <class B>
+    explicit NormOfSlopes(const SlopeSums<B>& norm)
+        : x(norm.x), mean(norm.mean), scale(norm.scale), shift(norm.shift),
+          frames_in_group(norm.x.shape.frames / norm.mean.shape.frames),
+          group_pixels(norm.x.shape.pixels() / norm.mean.shape.frames), activation(norm.activation) {}
+
+    /// What a pixel's slope adds to the sums.
+    MTDN_DEVICE void add(Index p, Index c, float dy, float (&numbers)[2]) const {
+        const Index g = split(p, group_pixels).quotient;
+        const float value = x.at(p, c);
+        numbers[0] = dy * activation_slope(activation, std::fma(scale.at(g, c), value, shift.at(g, c)));
+        numbers[1] = numbers[0] * (value - mean.at(g, c));
+    }
+};
+
+/// For sums over the pixels.
+struct SlopeToSum {
+    static constexpr int quantities = 2;
+    NormOfSlopes norm;
+    Pixels<const float> dy;
+    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const { norm.add(p, c, dy.at(p, c), numbers); }
+};
+
 /// What the reader takes for slopes that wait for a batch norm's way back; fused, so that it is the same in every kernel.
 struct LateSlope {
     float scale, shift, factor, offset;
@@ -71,7 +106,7 @@ struct FourLateSlopes {
     MTDN_DEVICE FourLateSlopes(const LateSlopes& of, int frame, int channel)
         : data{of.dy.data + channel, of.x.data + channel}, stride{of.dy.stride, of.x.stride},
           count(of.channels - channel < 4 ? of.channels - channel : 4),
-          below(of.activation == Activation::identity ? 1.0F : of.activation == Activation::relu ? 0.0F : 0.01F) {
+          below(slope_below(of.activation)) {
         const Index g = split(frame, of.frames_in_group).quotient;
         MTDN_UNROLL
         for (int i = 0; i < 4; ++i)

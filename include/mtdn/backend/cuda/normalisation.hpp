@@ -102,9 +102,11 @@ struct NormaliseBackward {
 
 /// What is left of a way back once its sums are there: with standardised = (x − mean) / deviation, a slope less
 /// (Σ dz + standardised · Σ dz · standardised) / count, times scale, is scale · dz + factor · x + offset.
+///
+/// Of Σ dz · (x − mean) it makes Σ dz · standardised.
 struct LateTerms {
     Pixels<const float> mean, variance, scale;
-    const double* totals;  // (2, groups, channels)
+    double* totals;  // (2, groups, channels)
     Index groups, channels;
     double count;
     float epsilon;
@@ -113,7 +115,8 @@ struct LateTerms {
         const Split at = split(i, channels);
         const double by = scale.at(at.quotient, at.rest) / count;
         const double deviation = std::sqrt(double{variance.at(at.quotient, at.rest)} + epsilon);
-        const double slope = -by * totals[groups * channels + i] / deviation;
+        const double products = totals[groups * channels + i] / deviation, slope = -by * products / deviation;
+        totals[groups * channels + i] = products;
         factor.at(at.quotient, at.rest) = static_cast<float>(slope);
         offset.at(at.quotient, at.rest) =
             static_cast<float>(-by * totals[i] - slope * mean.at(at.quotient, at.rest));
@@ -199,18 +202,16 @@ void CudaFor<D>::normalise_backward(In x, In dy, In mean, In variance, In weight
 }
 
 template <class D>
-void CudaFor<D>::normalise_backward_later(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
-                                          Activation activation, In scale, Out factor, Out offset, Out dweight,
-                                          Out dbias) {
+void CudaFor<D>::normalise_backward_later(In dy, In variance, double epsilon, const SlopeSums<CudaFor>& norm, bool known,
+                                          Out factor, Out offset, Out dweight, Out dbias) {
     using namespace detail::cuda;
-    const Index groups = mean.shape.frames, pixels = x.shape.pixels() / groups, channels = x.shape.channels;
-    const auto small = static_cast<float>(epsilon);
-    const auto totals = channel_sums(*queue_, groups, pixels, channels,
-                                     NormalisedSlope{x, dy, mean, variance, weight, bias, small, activation, pixels});
+    const Index groups = variance.shape.frames, pixels = dy.shape.pixels() / groups, channels = dy.shape.channels;
+    double* totals = norm.sums.data;
+    if (!known) channel_sums(*queue_, groups, pixels, channels, SlopeToSum{NormOfSlopes(norm), dy}, totals);
     for_each(*queue_, groups * channels,
-             LateTerms{mean, variance, scale, totals.data(), groups, channels, static_cast<double>(pixels), small, factor,
-                       offset});
-    add_groups(*queue_, totals.data(), groups, dweight, dbias);
+             LateTerms{norm.mean, variance, norm.scale, totals, groups, channels, static_cast<double>(pixels),
+                       static_cast<float>(epsilon), factor, offset});
+    add_groups(*queue_, totals, groups, dweight, dbias);
 }
 
 template <class D>

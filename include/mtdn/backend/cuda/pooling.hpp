@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mtdn/backend/cuda/channel_sums.hpp>
+#include <mtdn/backend/cuda/late_slopes.hpp>
 #include <mtdn/backend/cuda/operand.hpp>
 
 namespace mtdn {
@@ -70,6 +72,20 @@ struct MaxPoolBackward {
     }
 };
 
+/// Writes a pixel's slope, with what came to it before, for sums over the pixels.
+struct PooledSlopeToSum {
+    static constexpr int quantities = 2;
+    MaxPoolBackward pooled;
+    NormOfSlopes norm;
+    Pixels<const float> before;  // or null
+    Pixels<float> dx;
+    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const {
+        const float own = pooled(p, c), all = before.data ? before.at(p, c) + own : own;
+        dx.at(p, c) = all;
+        norm.add(p, c, all, numbers);
+    }
+};
+
 struct AveragePool {
     Pixels<const float> x;
     PoolingWindow window;
@@ -111,6 +127,15 @@ void CudaFor<D>::max_pool_backward(const Operand<CudaFor>& x, In dy, const Windo
     if (x.parts().size() > Parts::capacity) return max_pool_backward(whole(x), dy, window, dx);
     for_each_element(*queue_, dx,
                      MaxPoolBackward{{Parts(x), {x.shape(), dy.shape, window.kernel, window.stride}}, dy});
+}
+template <class D>
+void CudaFor<D>::max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, In before, Out dx,
+                                   const SlopeSums<CudaFor>& norm) {
+    using namespace detail::cuda;
+    const NormOfSlopes of(norm);
+    const MaxPoolBackward pooled{{Parts(x), {x.shape(), dy.shape, window.kernel, window.stride}}, dy};
+    channel_sums(*queue_, norm.mean.shape.frames, of.group_pixels, dx.shape.channels,
+                 PooledSlopeToSum{pooled, of, before, dx}, norm.sums.data);
 }
 template <class D>
 void CudaFor<D>::average_pool(In x, const Window& window, Out y) {

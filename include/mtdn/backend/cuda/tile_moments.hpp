@@ -2,7 +2,7 @@
 
 #include <mtdn/backend/cuda/tensor_cores.hpp>
 
-// Statistics of what a convolution writes, from its own tiles: nobody reads the result once more.
+// Statistics of what a convolution writes, and sums over it, from its own tiles: nobody reads the result once more.
 
 namespace mtdn::detail::cuda {
 
@@ -40,47 +40,34 @@ struct TileMoments {
     float* squares = nullptr;
 };
 
-/// Mean and variance of each group and channel, of the moments of its tiles.
-///
-/// A block has eight neighbouring channels, which are 32 bytes of a tile's moments, and 32 threads for each of them, who
+/// What each tile's pixels add to a batch norm's sums in each channel; (tiles, channels) both.
+struct TileSlopes {
+    NormOfSlopes norm{};
+    float* slopes = nullptr;  // null where nobody wants them
+    float* products = nullptr;
+};
+
+/// A block of eight neighbouring channels, which are 32 bytes of what tiles have, with 32 threads for each of them, who
 /// take every 32nd tile. Threads are joined in a tree, in double precision.
-struct JoinMoments {
+struct ChannelsOfTiles {
     static constexpr int threads = 256, lanes = 8, rows = threads / lanes;
     struct Shared {
         SharedArray<double, threads> sums;
     };
 
-    TilePlan plan;
-    TileMoments moments;
-    Index tiles, channels;  // tiles of one group
-    double count;           // of a group's pixels
-    Pixels<float> mean, variance;
+    Index group, channel, first, end;  // a thread's; its tiles
 
     static constexpr Index blocks(Index groups, Index channels) { return groups * ceil_div(channels, lanes); }
 
-    template <class Block>
-    MTDN_DEVICE void operator()(Block& block) const {
-        const int thread = block.thread();
-        const Split at = split(block.number(), (channels + lanes - 1) / lanes);
-        const Index group = at.quotient, channel = at.rest * lanes + thread % lanes;
-        const Index first = group * tiles + thread / lanes, end = channel < channels ? (group + 1) * tiles : 0;
-
-        double sum = 0;
-        for (Index tile = first; tile < end; tile += rows)
-            sum += plan.pixels(tile) * double{moments.means[tile * channels + channel]};
-        const double all = joined(block, sum) / count;
-        double squares = 0;
-        for (Index tile = first; tile < end; tile += rows) {
-            const double off = moments.means[tile * channels + channel] - all;
-            squares += moments.squares[tile * channels + channel] + plan.pixels(tile) * off * off;
-        }
-        squares = joined(block, squares);
-        if (thread >= lanes || channel >= channels) return;
-        mean.at(group, channel) = static_cast<float>(all);
-        variance.at(group, channel) = static_cast<float>(squares / count);
+    /// @param tiles  of one group
+    MTDN_DEVICE ChannelsOfTiles(Index number, int thread, Index tiles, Index channels) {
+        const Split at = split(number, (channels + lanes - 1) / lanes);
+        group = at.quotient;
+        channel = at.rest * lanes + thread % lanes;
+        first = group * tiles + thread / lanes;
+        end = channel < channels ? (group + 1) * tiles : 0;
     }
 
-private:
     /// The sum of what the channel's threads have.
     template <class Block>
     MTDN_DEVICE static double joined(Block& block, double own) {
@@ -95,6 +82,61 @@ private:
         const double all = sums[thread % lanes];
         block.sync();  // before the next sum comes
         return all;
+    }
+};
+
+/// Mean and variance of each group and channel, of the moments of its tiles.
+struct JoinMoments {
+    static constexpr int threads = ChannelsOfTiles::threads, rows = ChannelsOfTiles::rows;
+    using Shared = ChannelsOfTiles::Shared;
+
+    TilePlan plan;
+    TileMoments moments;
+    Index tiles, channels;  // tiles of one group
+    double count;           // of a group's pixels
+    Pixels<float> mean, variance;
+
+    template <class Block>
+    MTDN_DEVICE void operator()(Block& block) const {
+        const ChannelsOfTiles of(block.number(), block.thread(), tiles, channels);
+        double sum = 0;
+        for (Index tile = of.first; tile < of.end; tile += rows)
+            sum += plan.pixels(tile) * double{moments.means[tile * channels + of.channel]};
+        const double all = ChannelsOfTiles::joined(block, sum) / count;
+        double squares = 0;
+        for (Index tile = of.first; tile < of.end; tile += rows) {
+            const double off = moments.means[tile * channels + of.channel] - all;
+            squares += moments.squares[tile * channels + of.channel] + plan.pixels(tile) * off * off;
+        }
+        squares = ChannelsOfTiles::joined(block, squares);
+        if (block.thread() >= ChannelsOfTiles::lanes || of.channel >= channels) return;
+        mean.at(of.group, of.channel) = static_cast<float>(all);
+        variance.at(of.group, of.channel) = static_cast<float>(squares / count);
+    }
+};
+
+/// A batch norm's sums of each group and channel, of those of its tiles.
+struct JoinSlopes {
+    static constexpr int threads = ChannelsOfTiles::threads, rows = ChannelsOfTiles::rows;
+    using Shared = ChannelsOfTiles::Shared;
+
+    const float *slopes, *products;
+    Index tiles, groups, channels;  // tiles of one group
+    double* sums;                   // (2, groups, channels)
+
+    template <class Block>
+    MTDN_DEVICE void operator()(Block& block) const {
+        const ChannelsOfTiles of(block.number(), block.thread(), tiles, channels);
+        double slope = 0, product = 0;
+        for (Index tile = of.first; tile < of.end; tile += rows) {
+            slope += slopes[tile * channels + of.channel];
+            product += products[tile * channels + of.channel];
+        }
+        slope = ChannelsOfTiles::joined(block, slope);
+        product = ChannelsOfTiles::joined(block, product);
+        if (block.thread() >= ChannelsOfTiles::lanes || of.channel >= channels) return;
+        sums[of.group * channels + of.channel] = slope;
+        sums[(groups + of.group) * channels + of.channel] = product;
     }
 };
 

@@ -82,7 +82,7 @@ struct TiledConvolution {
         };
         struct Results {
             SharedArray<float, rows * columns * channels> sums;
-            SharedArray<float, threads> of_warps[2];  // what each warp adds to the moments of its channels
+            SharedArray<float, threads> of_warps[2];  // what each warp adds to the moments, or sums, of its channels
         };
         union {
             Operands operands;
@@ -98,6 +98,7 @@ struct TiledConvolution {
     const Unit* weights;
     StoreActivated store;
     TileMoments moments;
+    TileSlopes slopes;
 
     template <class Block>
     MTDN_DEVICE void operator()(Block& block) const {
@@ -202,7 +203,8 @@ private:
         return (warp * own_rows * own_columns + pixel) * own_channels + (channel ^ (pixel % 4 * 8));
     }
 
-    /// Stores the sums that wait, and writes their moments if they are wanted. A lane has a channel of its warp's pixels.
+    /// Stores the sums that wait, and writes their moments, or what they add to a norm's sums, if these are wanted. A lane
+    /// has a channel of its warp's pixels.
     template <class Block>
     MTDN_DEVICE void finish(Block& block, typename Shared::Results& results) const {
         // Made anew, so that it takes no registers before.
@@ -217,8 +219,29 @@ private:
                 store(y_pixel + to, y_channel % stored, sum_of(pixel), 0);
             });
         }
-        if (!moments.means) return;
         const Index tile = split(number, plan.channel_tiles).quotient;
+        if (slopes.slopes) {
+            const NormOfSlopes& norm = slopes.norm;
+            float slope = 0, product = 0;
+            if (y_channel < out) {
+                const Index g = split(origin.frame, norm.frames_in_group).quotient;
+                const float scale = norm.scale.at(g, y_channel), shift = norm.shift.at(g, y_channel);
+                const float mean = norm.mean.at(g, y_channel), below = slope_below(norm.activation);
+                each_pixel(origin, share, [&](int pixel, int y_pixel) {
+                    const float value = norm.x.at(y_pixel, y_channel);
+                    const float dz = std::fma(scale, value, shift) > 0 ? sum_of(pixel) : below * sum_of(pixel);
+                    slope += dz;
+                    product += dz * (value - mean);
+                });
+            }
+            slope = joined(block, results.of_warps[0], slope);
+            product = joined(block, results.of_warps[1], product);
+            if (thread % (threads / Wide) >= 32 || y_channel >= out) return;
+            slopes.slopes[tile * out + y_channel] = slope;
+            slopes.products[tile * out + y_channel] = product;
+            return;
+        }
+        if (!moments.means) return;
         float sum = 0, squares = 0;
         each_pixel(origin, share, [&](int pixel, int) { sum += sum_of(pixel); });
         const float mean = joined(block, results.of_warps[0], sum) / static_cast<float>(plan.pixels(tile));
@@ -281,6 +304,12 @@ bool reads_late(Precision precision, const Window& window, const PendingSlopes<B
            by_fours(slopes.x);
 }
 
+/// The norm, if a convolution by tensor cores takes its sums; else none.
+template <class B>
+SlopeSums<B> taken_by_tiles(const SlopeSums<B>& norm) {
+    return two_slopes(norm.activation) ? norm : SlopeSums<B>{};
+}
+
 /// What a convolution by tensor cores is of, and what it comes to.
 template <class D, class Source = Parts>
 struct TiledJob {
@@ -292,6 +321,7 @@ struct TiledJob {
     StoreActivated store;
     View<CudaFor<D>, float> mean{}, variance{};  // of what is stored as it is; or empty
     int input_step = 1, output_step = 1;         // of their grids
+    SlopeSums<CudaFor<D>> norm{};                // whose sums of what is stored as it is are wanted; or empty
 };
 
 template <class Cores, int Kernel, int Wide, class D, class Source>
@@ -305,19 +335,25 @@ void convolve_tiled(Queue<D>& queue, const TiledJob<D, Source>& job) {
     launch(queue, ceil_div(quads, PackWeights<Cores>::threads),
            PackWeights<Cores>{job.weights, Body::channels, plan.chunks, quads, packed.data()});
     const Grid<Kernel == 1> from(job.input, job.input_step), to(job.output, job.output_step);
-    const auto convolve = [&](const TileMoments& moments) {
+    const auto convolve = [&](const TileMoments& moments, const TileSlopes& slopes) {
         const auto channels = static_cast<int>(out);
         launch(queue, plan.blocks,
                Body{plan, job.x, from, to, static_cast<int>(job.padding), channels,
-                    channels / (job.output_step * job.output_step), packed.data(), job.store, moments});
+                    channels / (job.output_step * job.output_step), packed.data(), job.store, moments, slopes});
     };
-    if (!job.mean) return convolve({});
-    const Index groups = job.mean.shape.frames;
+    if (!job.mean && !job.norm) return convolve({}, {});
+    const Index groups = job.norm ? job.norm.mean.shape.frames : job.mean.shape.frames;
     const Scratch<float> slabs(queue, 2 * plan.tiles * out);
-    const TileMoments moments{slabs.data(), slabs.data() + plan.tiles * out};
-    convolve(moments);
-    launch(queue, JoinMoments::blocks(groups, out),
-           JoinMoments{plan, moments, plan.tiles / groups, out,
+    float *const first = slabs.data(), *const second = first + plan.tiles * out;
+    const Index blocks = ChannelsOfTiles::blocks(groups, out), tiles = plan.tiles / groups;
+    if (job.norm) {
+        convolve({}, {NormOfSlopes(job.norm), first, second});
+        return launch(queue, blocks, JoinSlopes{first, second, tiles, groups, out, job.norm.sums.data});
+    }
+    const TileMoments moments{first, second};
+    convolve(moments, {});
+    launch(queue, blocks,
+           JoinMoments{plan, moments, tiles, out,
                        static_cast<double>(job.output.pixels()) / static_cast<double>(groups), job.mean, job.variance});
 }
 
