@@ -1,10 +1,12 @@
 // Slopes that wait for a batch norm's way back, by the emulator.
-#include <algorithm>
 #include <map>
+#include <ostream>
 
 #include <mtdn/autograd/convolution.hpp>
 #include <mtdn/autograd/elements.hpp>
+#include <mtdn/autograd/frames.hpp>
 #include <mtdn/autograd/normalisation.hpp>
+#include <mtdn/autograd/resizing.hpp>
 #include <mtdn/backend/cuda/testing/emulator.hpp>
 #include <mtdn/loss/focal.hpp>
 
@@ -19,13 +21,18 @@ namespace {
 using Emulated = CudaFor<testing::Emulator>;
 static_assert(reads_pending_slopes<Emulated> && !reads_pending_slopes<Reference<float>>);
 
-/// How the results of two norms, of which one or both are a convolution's, are put together.
+/// How the results of two or three norms, most of them a convolution's, are put together.
 enum class Net {
     chain,     // each convolution is normalised
     shared,    // the first convolution's result is read as it is, too
     frozen,    // the first convolution does not learn
     combined,  // what is normalised is a sum
+    stacked,   // the third convolution reads both norms' results side by side
+    sliced,    // the second convolution reads half of the frames
+    scales,    // the first norm's result is pooled, normalised again, enlarged, and put beside itself
 };
+
+constexpr bool joined(Net net) { return net == Net::stacked || net == Net::scales; }
 
 /// Gradients of a small network's parameters.
 template <Backend B>
@@ -39,43 +46,83 @@ std::vector<std::vector<float>> gradients_of(B& backend, Net net, Precision kept
         backend.fill(result.gradient, 0);
         return result;
     };
-    const auto frames = operands.random({4, 9, 11, 4});
-    const auto labels = operands.labels({4, 9, 11, 8}, 8);
+    const Shape shape = net == Net::scales ? Shape{4, 8, 12, 4} : Shape{4, 9, 11, 4};
+    const auto frames = operands.random(shape);
+    const auto labels = operands.labels({net == Net::sliced ? 2 : 4, shape.height, shape.width, 8}, 8);
     const Parameter<B> first = parameter({3, 3, 4, 8}, net != Net::frozen), second = parameter({3, 3, 8, 8});
     const Parameter<B> weights[] = {parameter(vector_shape(8)), parameter(vector_shape(8))};
     const Parameter<B> biases[] = {parameter(vector_shape(8)), parameter(vector_shape(8))};
+    const Parameter<B> third = parameter({3, 3, 16, 8}), up = parameter({2, 2, 8, 8});
+    const Parameter<B> last_weight = parameter(vector_shape(8)), last_bias = parameter(vector_shape(8));
     const RunningStatistics<B> running(backend, 8);
     const Window window{.kernel = 3, .padding = 1};
 
     Tape<B> tape(backend, kept);
     Pass<B> pass(tape);
     pass.set_groups(2);
-    const auto normal = [&](const Variable<B>& x, std::size_t i) {
-        return batch_normalise(x, weights[i], biases[i], running, 1e-5, 0.1, Activation::relu, pass);
+    const auto normal = [&](const Variable<B>& x, const Parameter<B>& weight, const Parameter<B>& bias) {
+        return batch_normalise(x, weight, bias, running, 1e-5, 0.1, Activation::relu, pass);
     };
     const auto loss = [&] {  // whose values only the tape keeps
-        Variable<B> y = convolve(pass.input(frames), first, nullptr, window), raw;
-        if (net == Net::shared) raw = y;
-        y = normal(y, 0);
+        Variable<B> y = convolve(pass.input(frames), first, nullptr, window), beside;
+        if (net == Net::shared) beside = y;
+        y = normal(y, weights[0], biases[0]);
+        if (joined(net)) beside = y;
+        if (net == Net::sliced) y = slice_frames(y, 2, 2);
+        if (net == Net::scales) y = max_pool(y, {.kernel = 2, .stride = 2});
         y = convolve(y, second, nullptr, window);
         if (net == Net::combined) y = add(y, y);
-        y = normal(y, 1);
-        return mtdn::FocalLoss<B>(backend)(net == Net::shared ? add(y, raw) : y, labels);
+        y = normal(y, weights[1], biases[1]);
+        if (net == Net::scales) y = transposed_convolve(y, up, nullptr);
+        if (joined(net)) y = normal(convolve(concat(y, beside), third, nullptr, window), last_weight, last_bias);
+        return mtdn::FocalLoss<B>(backend)(net == Net::shared ? add(y, beside) : y, labels);
     };
     tape.backward(loss());
+    std::vector<const Parameter<B>*> parameters{&first, &second, &weights[0], &weights[1], &biases[0], &biases[1]};
+    if (joined(net)) parameters.insert(parameters.end(), {&third, &last_weight, &last_bias});
+    if (net == Net::scales) parameters.push_back(&up);
     std::vector<std::vector<float>> all;
-    for (const Parameter<B>* p : {&first, &second, &weights[0], &weights[1], &biases[0], &biases[1]}) {
+    for (const Parameter<B>* p : parameters) {
         const auto values = testing::values_of(p->gradient);
         all.emplace_back(values.begin(), values.end());
     }
     return all;
 }
 
-/// Launches of kernels whose names have both of these in them.
+/// Blocks of kernels whose names have both of these in them.
+Index count(const std::map<std::string, Index>& blocks, const char* name, const char* of) {
+    Index sum = 0;
+    for (const auto& [kernel, number] : blocks)
+        if (kernel.find(name) != std::string::npos && kernel.find(of) != std::string::npos) sum += number;
+    return sum;
+}
 bool ran(const std::map<std::string, Index>& blocks, const char* name, const char* of) {
-    return std::any_of(blocks.begin(), blocks.end(), [&](const auto& kernel) {
-        return kernel.first.find(name) != std::string::npos && kernel.first.find(of) != std::string::npos;
-    });
+    return count(blocks, name, of) != 0;
+}
+
+/// How often a batch norm's sums are taken: by a convolution, with pooling, and by a pass of their own. With four frames
+/// in two groups, and eight channels, each of them has two blocks.
+struct Taken {
+    Index convolved, pooled, passes;
+
+    explicit Taken(const std::map<std::string, Index>& blocks)
+        : convolved(count(blocks, "JoinSlopes", "") / 2), pooled(count(blocks, "ChannelSums", "PooledSlopeToSum") / 2),
+          passes(count(blocks, "ChannelSums", "SlopeToSum") / 2 - pooled) {}
+    constexpr Taken(Index by_convolution, Index by_pooling, Index by_passes)
+        : convolved(by_convolution), pooled(by_pooling), passes(by_passes) {}
+    bool operator==(const Taken&) const = default;
+};
+std::ostream& operator<<(std::ostream& out, const Taken& taken) {
+    return out << taken.convolved << " by convolutions, " << taken.pooled << " by pooling, " << taken.passes
+               << " by passes";
+}
+
+/// The loss gives the last norm its slopes, which no convolution or pooling does.
+constexpr Taken taken_of(Net net, bool cores) {
+    if (net == Net::stacked) return {0, 0, 3};  // no slopes come alone, or at once
+    if (net == Net::sliced) return {0, 0, 2};
+    if (net == Net::scales) return cores ? Taken{1, 1, 1} : Taken{0, 1, 2};
+    return cores ? Taken{1, 0, 1} : Taken{0, 0, 2};
 }
 
 /// One block in one multiprocessor of compute capability 8.6, as many as are wanted in one of 9.0.
@@ -119,9 +166,10 @@ TEST_CASE("sums of a batch norm's way back are taken by what writes its slopes")
 }
 
 TEST_CASE("a tape hands a convolution slopes that wait, and finishes them where anything else takes them") {
-    const auto net = GENERATE(Net::chain, Net::shared, Net::frozen, Net::combined);
-    std::map<std::string, Index> blocks;
-    Emulated fast({.precision = Precision::tf32x3, .blocks = &blocks}), single;
+    const auto net = GENERATE(Net::chain, Net::shared, Net::frozen, Net::combined, Net::stacked, Net::sliced,
+                              Net::scales);
+    std::map<std::string, Index> blocks, simply;
+    Emulated fast({.precision = Precision::tf32x3, .blocks = &blocks}), single({.blocks = &simply});
     Reference<float> reference;
     const auto ours = gradients_of(fast, net), alone = gradients_of(single, net);
     const auto expected = gradients_of(reference, net);
@@ -135,10 +183,13 @@ TEST_CASE("a tape hands a convolution slopes that wait, and finishes them where 
     CHECK(ran(blocks, "TiledConvolution", "LateSlopes") == (net != Net::combined));
     CHECK(ran(blocks, "Assign", "LateSlopes") == (net == Net::shared || net == Net::combined));
     CHECK(!ran(blocks, "NormaliseBackward", ""));
+    CHECK(Taken(blocks) == taken_of(net, true));
+    CHECK(Taken(simply) == taken_of(net, false));
     // Values that are kept in bfloat16 are read again with an error of 2e-3.
     const auto rounded = gradients_of(fast, net, Precision::bfloat16);
     CHECK(testing::deviation(rounded[1], std::vector<double>(expected[1].begin(), expected[1].end())).rms < 2e-2);
-    CHECK((rounded[1] != ours[1]) == (net != Net::shared));
+    const bool held = net == Net::shared || net == Net::stacked || net == Net::sliced;  // by somebody else, too
+    CHECK((rounded[1] != ours[1]) != held);
 }
 
 TEST_CASE("shared memory of convolutions of slopes that wait fits") {

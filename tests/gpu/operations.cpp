@@ -78,6 +78,7 @@ void check_precision(const Asked& of, bool table, Failures& failures) {
     }
     failures.add(name + ": slopes that wait for a batch norm's way back",
                  testing::check_pending_slopes(fast, !with_cudnn));
+    failures.add(name + ": sums of a batch norm's way back", testing::check_slope_sums(fast, true, with_cudnn));
     Reference<double> exact;
     const testing::cases::Convolution small{.x = {2, 13, 20, 40}, .out = 36, .window = {.padding = 1}};
     failures.add(name + ": of operands rounded first, against the reference",
@@ -124,6 +125,7 @@ int main(int argc, char** argv) try {
         failures.add("single: twice the same bits", testing::check_equal_bits(*gpu, again));
         if (!with_cudnn) failures.add("single: exact convolutions", testing::check_exact_convolutions(*gpu));
         failures.add("single: slopes that wait for a batch norm's way back", testing::check_pending_slopes(*gpu, false));
+        failures.add("single: sums of a batch norm's way back", testing::check_slope_sums(*gpu, false));
         if (with_cudnn) {
             Tested simple({.simple = true});
             for (const auto& c : testing::network_convolutions())

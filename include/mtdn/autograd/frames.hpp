@@ -23,11 +23,12 @@ Variable<B> slice_frames(const Variable<B>& x, Index first, Index count) {
     const bool needed = x.needs_gradient();
     Variable<B> slice;
     for (const auto& part : x.parts()) {
-        ChannelPart<B> piece{part.tensor.frames(first, count), part.pending, Tape<B>::no_place};
+        ChannelPart<B> piece{part.tensor.frames(first, count)};
         if (part.pending) {
             const Index group = frames / part.pending.scale.shape().frames, groups = (count + group - 1) / group;
-            piece.pending.scale = part.pending.scale.frames(first / group, groups);
-            piece.pending.shift = part.pending.shift.frames(first / group, groups);
+            // Without the mean: the norm sums the slopes of all frames at once.
+            piece.pending = {part.pending.scale.frames(first / group, groups),
+                             part.pending.shift.frames(first / group, groups), part.pending.activation};
         }
         if (needed && part.place != Tape<B>::no_place) {
             piece.place = x.tape()->new_place();

@@ -51,16 +51,19 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
     ChannelPart<B> part{value, pending, Tape<B>::no_place};
     if (tape && (x.needs_gradient() || !dw.empty() || !db.empty())) {
         part.place = tape->new_place();
-        tape->record(part.place, [place = part.place, places = GradientPlaces<B>(x), kept = tape->keep(value), mean, variance, w = weight.value,
-                                  b = bias.value, dw, db, epsilon, pending, own, shared, pixels](Tape<B>& t, const Tensor<B>& dy) {
+        tape->record(part.place, [place = part.place, places = GradientPlaces<B>(x), kept = tape->keep(value), mean,
+                                  variance, w = weight.value, b = bias.value, dw, db, epsilon, pending, own, shared,
+                                  pixels](Tape<B>& t, const Tensor<B>& dy) {
             const Tensor<B> raw = t.kept(kept);
             if constexpr (reads_pending_slopes<B>)
                 if (own && !shared) {
                     const Tensor<B> factor(t.backend(), mean.shape()), offset(t.backend(), mean.shape());
-                    WaitingSums<B> norm{raw, mean, pending.scale, pending.shift, pending.activation, t.take_sums(place)};
+                    WaitingSums<B> norm{
+                        raw, mean, pending.scale, pending.shift, pending.activation, t.take_sums(place)};
                     const bool summed = !norm.sums.empty();
                     if (!summed) norm.sums = norm.sums_for(mean);
-                    t.backend().normalise_backward_later(dy, variance, epsilon, norm.view(), summed, factor, offset, dw, db);
+                    t.backend().normalise_backward_later(dy, variance, epsilon, norm.view(), summed, factor, offset, dw,
+                                                         db);
                     return places.add_waiting(
                         t, {dy, raw, pending.scale, pending.shift, factor, offset, pending.activation});
                 }

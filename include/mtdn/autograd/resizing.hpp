@@ -17,15 +17,14 @@ Variable<B> max_pool(const Variable<B>& x, const Window& window) {
     return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
                             [kept = KeptVariable<B>(x, x.needs_gradient()), places = GradientPlaces<B>(x), in,
                              window](Tape<B>& tape, const Tensor<B>& dy) {
-                                const Variable<B> value = kept.value(tape);
                                 Tensor<B> dx(tape.backend(), in);
                                 if constexpr (reads_pending_slopes<B>)
                                     if (const auto norm = detail::sums_wanted(tape, kept)) {
                                         const Tensor<B> before = tape.take_gradient(places.first());
-                                        tape.backend().max_pool_backward(operand_of(value), dy, window, before, dx,
-                                                                         norm.view());
+                                        tape.backend().max_pool_backward(dy, window, before, dx, norm.view());
                                         return tape.add_summed(places.first(), dx, norm.sums);
                                     }
+                                const Variable<B> value = kept.value(tape);
                                 tape.backend().max_pool_backward(operand_of(value), dy, window, dx);
                                 places.add(tape, dx);
                             });

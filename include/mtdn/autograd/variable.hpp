@@ -16,7 +16,7 @@ struct PendingNormalisation {
     Tensor<B> scale;
     Tensor<B> shift;
     Activation activation = Activation::identity;
-    Tensor<B> mean{};  ///< like scale, where the way back takes `SlopeSums`; else empty
+    Tensor<B> mean{};  ///< like scale, of all that a norm gives whose way back takes `SlopeSums`; else empty
 
     explicit operator bool() const { return !scale.empty(); }
 };

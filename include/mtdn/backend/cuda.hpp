@@ -98,8 +98,7 @@ public:
 
     void max_pool(const Operand<CudaFor>& x, const Window& window, Out y);
     void max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, Out dx);
-    void max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, In before, Out dx,
-                           const SlopeSums<CudaFor>& norm);
+    void max_pool_backward(In dy, const Window& window, In before, Out dx, const SlopeSums<CudaFor>& norm);
     void average_pool(In x, const Window& window, Out y);
     void average_pool_backward(In dy, const Window& window, Out dx);
     void resize_nearest(In x, Out y);

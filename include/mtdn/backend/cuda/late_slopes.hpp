@@ -20,6 +20,24 @@ MTDN_DEVICE constexpr float slope_below(Activation activation) {
     return activation == Activation::identity ? 1.0F : activation == Activation::relu ? 0.0F : 0.01F;
 }
 
+/// One channel of a group in `NormOfSlopes`.
+struct NormOfChannel {
+    Pixels<const float> x;
+    float scale, shift, mean;
+    Activation activation;
+
+    /// The norm's result, as `Parts` have it.
+    MTDN_DEVICE float at(Index, Index pixel, Index c) const {
+        return activated(activation, scale * x.at(pixel, c) + shift);
+    }
+    /// What a pixel's slope adds to the sums.
+    MTDN_DEVICE void add(Index pixel, Index c, float dy, float (&numbers)[2]) const {
+        const float value = x.at(pixel, c);
+        numbers[0] = dy * activation_slope(activation, std::fma(scale, value, shift));
+        numbers[1] = numbers[0] * (value - mean);
+    }
+};
+
 /// `SlopeSums` as kernels take them.
 struct NormOfSlopes {
     Pixels<const float> x, mean, scale, shift;
@@ -33,12 +51,9 @@ struct NormOfSlopes {
           frames_in_group(norm.x.shape.frames / norm.mean.shape.frames),
           group_pixels(norm.x.shape.pixels() / norm.mean.shape.frames), activation(norm.activation) {}
 
-    /// What a pixel's slope adds to the sums.
-    MTDN_DEVICE void add(Index p, Index c, float dy, float (&numbers)[2]) const {
-        const Index g = split(p, group_pixels).quotient;
-        const float value = x.at(p, c);
-        numbers[0] = dy * activation_slope(activation, std::fma(scale.at(g, c), value, shift.at(g, c)));
-        numbers[1] = numbers[0] * (value - mean.at(g, c));
+    MTDN_DEVICE NormOfChannel at(Index pixel, Index c) const {
+        const Index g = split(pixel, group_pixels).quotient;
+        return {x, scale.at(g, c), shift.at(g, c), mean.at(g, c), activation};
     }
 };
 
@@ -47,7 +62,9 @@ struct SlopeToSum {
     static constexpr int quantities = 2;
     NormOfSlopes norm;
     Pixels<const float> dy;
-    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const { norm.add(p, c, dy.at(p, c), numbers); }
+    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const {
+        norm.at(p, c).add(p, c, dy.at(p, c), numbers);
+    }
 };
 
 /// What the reader takes for slopes that wait for a batch norm's way back; fused, so that it is the same in every kernel.

@@ -202,8 +202,8 @@ void CudaFor<D>::normalise_backward(In x, In dy, In mean, In variance, In weight
 }
 
 template <class D>
-void CudaFor<D>::normalise_backward_later(In dy, In variance, double epsilon, const SlopeSums<CudaFor>& norm, bool known,
-                                          Out factor, Out offset, Out dweight, Out dbias) {
+void CudaFor<D>::normalise_backward_later(In dy, In variance, double epsilon, const SlopeSums<CudaFor>& norm,
+                                          bool known, Out factor, Out offset, Out dweight, Out dbias) {
     using namespace detail::cuda;
     const Index groups = variance.shape.frames, pixels = dy.shape.pixels() / groups, channels = dy.shape.channels;
     double* totals = norm.sums.data;

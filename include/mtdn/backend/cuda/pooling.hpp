@@ -26,8 +26,9 @@ struct PoolingWindow {
 };
 
 /// The first largest value of a window, and where it lies.
+template <class Source>
 struct Largest {
-    Parts x;
+    Source x;
     PoolingWindow window;
 
     struct Result {
@@ -48,15 +49,16 @@ struct Largest {
 };
 
 struct MaxPool {
-    Largest largest;
+    Largest<Parts> largest;
     MTDN_DEVICE float operator()(Index p, Index c) const {
         const auto at = largest.window.output.place(p);
         return largest.at(at.frame, at.row, at.column, c).value;
     }
 };
 
+template <class Source>
 struct MaxPoolBackward {
-    Largest largest;
+    Largest<Source> largest;
     Pixels<const float> dy;
     MTDN_DEVICE float operator()(Index p, Index c) const {
         const PoolingWindow& window = largest.window;
@@ -75,14 +77,16 @@ struct MaxPoolBackward {
 /// Writes a pixel's slope, with what came to it before, for sums over the pixels.
 struct PooledSlopeToSum {
     static constexpr int quantities = 2;
-    MaxPoolBackward pooled;
     NormOfSlopes norm;
-    Pixels<const float> before;  // or null
+    PoolingWindow window;
+    Pixels<const float> dy, before;  // before may be null
     Pixels<float> dx;
     MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const {
-        const float own = pooled(p, c), all = before.data ? before.at(p, c) + own : own;
+        const NormOfChannel of = norm.at(p, c);  // read once, for all windows
+        const float own = MaxPoolBackward<NormOfChannel>{{of, window}, dy}(p, c);
+        const float all = before.data ? before.at(p, c) + own : own;
         dx.at(p, c) = all;
-        norm.add(p, c, all, numbers);
+        of.add(p, c, all, numbers);
     }
 };
 
@@ -126,16 +130,15 @@ void CudaFor<D>::max_pool_backward(const Operand<CudaFor>& x, In dy, const Windo
     using namespace detail::cuda;
     if (x.parts().size() > Parts::capacity) return max_pool_backward(whole(x), dy, window, dx);
     for_each_element(*queue_, dx,
-                     MaxPoolBackward{{Parts(x), {x.shape(), dy.shape, window.kernel, window.stride}}, dy});
+                     MaxPoolBackward<Parts>{{Parts(x), {x.shape(), dy.shape, window.kernel, window.stride}}, dy});
 }
 template <class D>
-void CudaFor<D>::max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, In before, Out dx,
-                                   const SlopeSums<CudaFor>& norm) {
+void CudaFor<D>::max_pool_backward(In dy, const Window& window, In before, Out dx, const SlopeSums<CudaFor>& norm) {
     using namespace detail::cuda;
     const NormOfSlopes of(norm);
-    const MaxPoolBackward pooled{{Parts(x), {x.shape(), dy.shape, window.kernel, window.stride}}, dy};
+    const PoolingWindow windows{dx.shape, dy.shape, window.kernel, window.stride};
     channel_sums(*queue_, norm.mean.shape.frames, of.group_pixels, dx.shape.channels,
-                 PooledSlopeToSum{pooled, of, before, dx}, norm.sums.data);
+                 PooledSlopeToSum{of, windows, dy, before, dx}, norm.sums.data);
 }
 template <class D>
 void CudaFor<D>::average_pool(In x, const Window& window, Out y) {

@@ -203,8 +203,8 @@ private:
         return (warp * own_rows * own_columns + pixel) * own_channels + (channel ^ (pixel % 4 * 8));
     }
 
-    /// Stores the sums that wait, and writes their moments, or what they add to a norm's sums, if these are wanted. A lane
-    /// has a channel of its warp's pixels.
+    /// Stores the sums that wait, and writes their moments, or what they add to a norm's sums, if these are wanted. A
+    /// lane has a channel of its warp's pixels.
     template <class Block>
     MTDN_DEVICE void finish(Block& block, typename Shared::Results& results) const {
         // Made anew, so that it takes no registers before.
