@@ -81,7 +81,8 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::IsMember({"unordered", "unordered_self", "ordered", "ordered_self"}));
     c.keep(command, "clique", c.options.clique, "Cliques of K frames instead of random pairs; 0: pairs")->check(CLI::NonNegativeNumber);
     c.keep(command, "loss", c.options.loss.name,
-           "focal, cross-entropy, dice, tversky, or several joined by +, with weights as in focal+dice:0.5")
+           "focal, cross-entropy, dice, tversky, or several joined by +, with weights as in focal+dice:0.5; "
+           "tversky:1:0.3:0.7 is of weight 1, counts false positives 0.3 and false negatives 0.7")
         ->check([](const std::string& text) {
             try {
                 mtdn::loss_terms(text);
