@@ -16,6 +16,7 @@
 #include <mtdn/siamese/auxiliary_heads.hpp>
 #include <mtdn/siamese/feature_fusion.hpp>
 #include <mtdn/siamese/head.hpp>
+#include <mtdn/siamese/joint_layers.hpp>
 #include <mtdn/siamese/split.hpp>
 
 namespace mtdn {
@@ -108,6 +109,13 @@ public:
         const auto fused = fuse(features, pairs);
         const typename Pass<B>::Groups one_group(pass, 1);
         InlineVector<Variable<B>, 4> logits;
+        if constexpr (joins)
+            if (const auto all = detail::joint_layers(heads_, pass); all.joined()) {
+                const auto first = detail::run_joint_layers(all, fused, pass);
+                for (std::size_t task = 0; task < heads_.size(); ++task)
+                    logits.push_back(heads_[task].second.after_first_layer(first[task], pass));
+                return logits;
+            }
         for (const auto& head : heads_) logits.push_back(head.second(fused, pass));
         return logits;
     }
@@ -205,6 +213,8 @@ public:
     }
 
 private:
+    static constexpr bool joins = joins_convolutions<B> && SplittableHead<TaskHead, B>;
+
     Variable<B> fuse(const Variable<B>& features, std::span<const Pair> pairs) const {
         InlineVector<Index, 256> queries, partners;
         for (const Pair& pair : pairs) {
@@ -260,10 +270,26 @@ private:
             const FusedSlots slots = *detail::slots_of<B>(fusion_, backbone_.feature_channels());
             result.per_task = slots.together() ? 1 : 2;
             result.folded = detail::folds(pass);
+            if constexpr (joins)
+                if (const auto all = detail::joint_layers(heads_, pass); all.joined()) {
+                    const auto of_query = detail::joint_slot_maps(all, slots.query, query, pass);
+                    const auto of_partner =
+                        slots.together() ? of_query : detail::joint_slot_maps(all, slots.partner, partner, pass);
+                    for (std::size_t task = 0; task < heads_.size(); ++task) {
+                        result.maps.push_back(of_query[task]);
+                        if (!slots.together()) result.maps.push_back(of_partner[task]);
+                    }
+                    return result;
+                }
             for (const auto& head : heads_) {
                 const auto layer = head.second.first_layer();
-                result.maps.push_back(detail::slot_map(layer, slots.query, query, pass));
-                if (!slots.together()) result.maps.push_back(detail::slot_map(layer, slots.partner, partner, pass));
+                const Tensor<B> scale = result.folded ? by_running_statistics(layer.norm).scale : Tensor<B>{};
+                const auto map = [&](const FusedSlot& slot, const Variable<B>& frames) {
+                    return detail::slot_map(layer.convolution.weight(), scale, layer.convolution.window(), slot, frames,
+                                            pass);
+                };
+                result.maps.push_back(map(slots.query, query));
+                if (!slots.together()) result.maps.push_back(map(slots.partner, partner));
             }
         }
         return result;
