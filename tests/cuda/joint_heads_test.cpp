@@ -1,4 +1,6 @@
 // The heads' first convolutions as one, by the emulator, against the reference's one after the other.
+#include <map>
+
 #include <mtdn/backbone/unet.hpp>
 #include <mtdn/backend/cuda/testing/emulator.hpp>
 #include <mtdn/backend/testing/checks.hpp>
@@ -22,6 +24,7 @@ struct Case {
     HeadSplit split = HeadSplit::never;
     bool one_loss = false;  // the first task's alone
     bool frozen = false;    // the last head
+    Precision kept = Precision::single;
 };
 
 struct Result {
@@ -59,7 +62,7 @@ Result run(B& backend, const Case& c) {
     const auto append = [](std::vector<double>& to, const Tensor<B>& tensor) {
         for (const auto value : download(tensor)) to.push_back(static_cast<double>(value));
     };
-    Tape<B> tape(backend);
+    Tape<B> tape(backend, c.kept);
     {
         Pass<B> pass(tape);
         pass.set_groups(2);
@@ -91,6 +94,20 @@ const Case cases[] = {
     {"a head that does not learn", "difference", {8, 8}, HeadSplit::never, false, true},
 };
 
+Index blocks_of(const std::map<std::string, Index>& blocks, const char* name) {
+    Index sum = 0;
+    for (const auto& [kernel, count] : blocks)
+        if (kernel.find(name) != std::string::npos) sum += count;
+    return sum;
+}
+
+Index convolution_blocks(Precision precision, const Case& c) {
+    std::map<std::string, Index> blocks;
+    Emulated emulated({.precision = precision, .blocks = &blocks});
+    run(emulated, c);
+    return blocks_of(blocks, "16TiledConvolution");
+}
+
 }  // namespace
 
 TEST_CASE("heads' first layers at once are what they are one after the other: logits, gradients, statistics") {
@@ -115,4 +132,16 @@ TEST_CASE("heads' first layers at once have equal bits whoever comes first") {
         CHECK((ours.statistics == again.statistics));
         CHECK((ours.evaluated == again.evaluated));
     }
+}
+
+// Frames of 9 × 7 pixels are one block of a convolution of up to 32 channels, so each convolution that is saved is one a
+// pair: forth, and back to the data, and forth again in evaluation.
+TEST_CASE("heads' first layers are one convolution, and as many as heads where they cannot be joined") {
+    const Case joined{"", "concat", {8, 8}};
+    const Case kept{"", "concat", {8, 8}, HeadSplit::never, false, false, Precision::bfloat16};
+    const Index three = convolution_blocks(Precision::bfloat16, joined);
+    CHECK(convolution_blocks(Precision::bfloat16, kept) == three + 2 * 3);
+    const Case uneven{"", "concat", {8, 6}};
+    CHECK(convolution_blocks(Precision::bfloat16, uneven) == three + 3 * 3);
+    CHECK(convolution_blocks(Precision::single, joined) == 0);
 }
