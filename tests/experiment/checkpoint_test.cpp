@@ -90,6 +90,36 @@ TEST_CASE("a run is not taken up with other options, and nothing is changed by t
     CHECK_THROWS_WITH(load_checkpoint(file, unsupervised), Catch::Matchers::Contains("deep_supervision = 0.5"));
 }
 
+TEST_CASE("a checkpoint of before there was an average of weights is taken up by a run without one, and by no other") {
+    const Scratch scratch;
+    const auto file = scratch / "checkpoint.safetensors";
+    Cpu cpu;
+    auto model = small_model(cpu);
+    Trainer<SmallModel> trainer(model, small_film(), quick(3));
+    trainer.step();
+    save_checkpoint(file, trainer);
+    const auto after = bits(model);
+    std::string bytes;
+    {
+        std::ifstream in(file, std::ios::binary);
+        bytes.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    const std::string key = "\\\"ema\\\":0.0,";  // as it stands in JSON within JSON; spaces in its place
+    const auto place = bytes.find(key);
+    REQUIRE(place != std::string::npos);
+    bytes.replace(place, key.size(), std::string(key.size(), ' '));
+    std::ofstream(file, std::ios::binary) << bytes;
+
+    auto fresh = small_model(cpu, 9);
+    Trainer<SmallModel> again(fresh, small_film(), quick(3));
+    load_checkpoint(file, again);
+    CHECK((bits(fresh) == after));
+    auto options = quick(3);
+    options.ema = 0.9;
+    Trainer<SmallModel> averaging(fresh, small_film(), options);
+    CHECK_THROWS_WITH(load_checkpoint(file, averaging), Catch::Matchers::Contains("ema = 0.0"));
+}
+
 TEST_CASE("a damaged checkpoint is an error that names the file") {
     const Scratch scratch;
     const auto file = scratch / "checkpoint.safetensors";
