@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 # What a training is given beside the recipe.
-VARIANTS = {"base": "", "ema": "--ema 0.999", "focal+dice": "--loss focal+dice", "focal+tversky": "--loss focal+tversky"}
+VARIANTS = {"base": "", "ema": "--ema 0.999", "focal+dice": "--loss focal+dice", "focal+tversky": "--loss focal+tversky",
+            "deep supervision": "--deep-supervision 0.5"}
 # What an evaluation is given: these need no training of their own.
 VIEWS = {"": "", "soft": "--soft --fusion ensemble", "inside": "--inside A2:A1", "flips 4": "--flips 4", "flips 8": "--flips 8",
          "flips 8, inside": "--flips 8 --inside A2:A1"}

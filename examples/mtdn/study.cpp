@@ -200,10 +200,11 @@ void learning(mtdn::Report& report, const Study& study) {
         if (!fs::exists(run / "result.json")) continue;
         const Json result = mtdn::parse_json_file(run / "result.json");
         const double seconds = result.at("seconds").get<double>(), epochs = result.at("epochs").get<double>();
+        const Index best_epoch = result.at("best_epoch").get<Index>();  // −1 where it was stopped before a validation
         rows.push_back({recipe.name, std::to_string(result.at("parameters").get<Index>()),
                         std::to_string(result.at("epochs").get<Index>()),
-                        std::to_string(result.at("best_epoch").get<Index>() + 1),
-                        digits(result.at("best_validation").get<double>()), digits(seconds / 60, 1),
+                        best_epoch < 0 ? "–" : std::to_string(best_epoch + 1),
+                        best_epoch < 0 ? "–" : digits(result.at("best_validation").get<double>()), digits(seconds / 60, 1),
                         digits(seconds / std::max(1.0, epochs), 1)});
         const auto curve = mtdn::read_csv(run / "curve.csv");
         const auto epoch = curve.numbers("epoch");

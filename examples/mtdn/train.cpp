@@ -74,11 +74,15 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "ema", c.options.ema,
            "Decay a step of a moving average of the weights, which is then what is validated and kept; 0: none")
         ->check(CLI::Range(0.0, 0.99999));
+    c.keep(command, "deep-supervision", c.options.deep_supervision,
+           "Adds the loss of heads at the decoder's coarser levels, this / 2^l times at level l = 1, 2, ...; 0: none")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "pairs", c.options.pairs, "Pair policy")
         ->check(CLI::IsMember({"unordered", "unordered_self", "ordered", "ordered_self"}));
     c.keep(command, "clique", c.options.clique, "Cliques of K frames instead of random pairs; 0: pairs")->check(CLI::NonNegativeNumber);
     c.keep(command, "loss", c.options.loss.name,
-           "focal, cross-entropy, dice, tversky, or several joined by +, with weights as in focal+dice:0.5")
+           "focal, cross-entropy, dice, tversky, or several joined by +, with weights as in focal+dice:0.5; "
+           "tversky:1:0.3:0.7 is of weight 1, counts false positives 0.3 and false negatives 0.7")
         ->check([](const std::string& text) {
             try {
                 mtdn::loss_terms(text);
@@ -109,7 +113,8 @@ void take_up(TrainCommand& c, Common& common) {
     const Json saved = mtdn::parse_json_file(fs::path(c.out) / "run.json");
     try {
         for (auto& kept : c.kept)
-            if (kept.option->count() == 0) kept.set(saved.at("options").at(kept.name));
+            if (const Json& options = saved.at("options"); kept.option->count() == 0 && options.contains(kept.name))
+                kept.set(options[kept.name]);  // else it is as before there was such an option: as where it is not given
         common.seed = saved.at("seed").get<std::uint64_t>();
     } catch (const Json::exception& damage) {
         mtdn::fail<mtdn::DataError>((fs::path(c.out) / "run.json").string(), ": damaged: ", damage.what());

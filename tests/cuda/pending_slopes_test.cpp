@@ -127,7 +127,7 @@ constexpr Taken taken_of(Net net, bool cores) {
 
 /// One block in one multiprocessor of compute capability 8.6, as many as are wanted in one of 9.0.
 template <class Body>
-constexpr bool fits() {
+constexpr bool fits_in_90() {
     constexpr std::size_t bytes = sizeof(typename Body::Shared) + 1024;  // with what the system takes of a block
     return bytes <= shared_of_86 + 1024 && Body::resident * bytes <= (228 << 10) && sizeof(Body) <= 4096;
 }
@@ -136,7 +136,7 @@ constexpr bool all_fit() {
     using Narrow = TiledConvolution<Cores, 3, 1, LateSlopes>;
     using Broad = TiledConvolution<Cores, 3, 2, LateSlopes>;
     static_assert(Narrow::threads == 128 && Broad::threads == 256 && Narrow::columns == 16 && Broad::columns == 16);
-    return fits<Narrow>() && fits<Broad>() && fits<TiledWeightGradient<Cores, 3, LateSlopes>>();
+    return fits_in_90<Narrow>() && fits_in_90<Broad>() && fits_in_90<TiledWeightGradient<Cores, 3, LateSlopes>>();
 }
 
 }  // namespace

@@ -88,6 +88,18 @@ TEST_CASE("a manifest's folder is read: order, time, polarity, splits") {
     CHECK(read_dataset(scratch.folder(), {.polarity = MaskPolarity{255, 0}}).warnings().size() == 2);  // inverted
 }
 
+TEST_CASE("endings may be in capitals") {
+    const Scratch scratch;
+    put_film(scratch);
+    for (const char* folder : {"a/frames", "a/masks/A1"})
+        for (int i = 8; i < 11; ++i) {
+            const auto file = scratch / folder / ("f1_" + std::to_string(i));
+            fs::rename(file.string() + ".png", file.string() + ".PNG");
+        }
+    CHECK(read_dataset(scratch.folder()).train()[0].frame_names.front() == "f1_8.PNG");
+    CHECK(read_frames(scratch / "a/frames").size() == 3);
+}
+
 TEST_CASE("frames before the first are left out with their masks, and a warning says so") {
     const Scratch scratch;
     put_film(scratch, R"({"tasks": {"A1": "masks/A1/*.png"}, "mask": {"feature": 0, "background": 255},
@@ -106,7 +118,7 @@ TEST_CASE("times of a sequence's own go before any rule") {
                           "sequences": {"a": {"split": "train", "seconds": [0, 7, 9.5]}}})");
     CHECK(read_dataset(scratch.folder()).train()[0].seconds == std::vector<double>{0, 7, 9.5});
     scratch.put("dataset.json", R"({"sequences": {"a": {"split": "train", "seconds": [0, 7]}}})");
-    CHECK_THAT(failure(scratch.folder()), Contains("3 frames, but \"seconds\" has 2"));
+    CHECK_THAT(failure(scratch.folder()), Contains("3 frames (f1_8.png … f1_10.png), but \"seconds\" has 2"));
 }
 
 TEST_CASE("what does not fit is an error that names the file, and nothing is loaded") {
@@ -118,6 +130,10 @@ TEST_CASE("what does not fit is an error that names the file, and nothing is loa
         fs::remove(masks / "f1_9.png");
         CHECK_THAT(failure(scratch.folder()),
                    Contains("masks/A1") && Contains("no mask of frame f1_9.png") && Contains("2 masks, 3 frames"));
+        for (int i : {8, 10}) fs::remove(masks / ("f1_" + std::to_string(i) + ".png"));
+        CHECK_THAT(failure(scratch.folder()), Contains("0 masks, 3 frames; the folder is empty"));
+        fs::remove(masks);
+        CHECK_THAT(failure(scratch.folder()), Contains("0 masks") && Contains("there is no folder") && Contains(masks.string()));
     }
     SECTION("extra mask") {
         put_mask(masks / "f1_11.png", 1);
@@ -147,7 +163,10 @@ TEST_CASE("what does not fit is an error that names the file, and nothing is loa
         fs::remove_all(scratch / "b");
         CHECK_THAT(failure(scratch.folder()), Contains("sequence \"b\" has no such folder"));
         fs::create_directories(scratch / "b");
-        CHECK_THAT(failure(scratch.folder()), Contains("frames/*.png") && Contains("\"b\" has no frames"));
+        CHECK_THAT(failure(scratch.folder()), Contains("frames/*.png") && Contains("\"b\" has no frames") &&
+                                                  Contains("there is no folder"));
+        put_frame(scratch / "b/frames/f1_9.jpg", 0.5F);
+        CHECK_THAT(failure(scratch.folder()), Contains("the folder holds 1 entries, the first f1_9.jpg"));
     }
     SECTION("files in two splits") {
         scratch.put("dataset.json", R"({"sequences": {"a": {"split": "train"},
@@ -304,6 +323,12 @@ TEST_CASE("predictions are matched with the truth") {
     SECTION("a task that the truth lacks") {
         put_mask(predicted / "a" / "A9" / "f1_9.png", 1);
         CHECK_THAT(message_of<DataError>(read), Contains("no true masks of task \"A9\""));
+    }
+    SECTION("of a sequence that has no true masks") {
+        scratch.put("dataset.json", R"({"tasks": {"A1": "masks/A1/*.png"}, "mask": {"feature": 0, "background": 255},
+                                        "sequences": {"a": {"split": "train", "tasks": {}}, "b": {"split": "test"}}})");
+        const auto unlabelled = read_predictions(predicted.folder(), read_dataset(scratch.folder()));
+        CHECK((unlabelled.masks.at("a").at("A1") == predictions.masks.at("a").at("A1")));
     }
     SECTION("another polarity") {
         CHECK(read_predictions(predicted.folder(), film, MaskPolarity{255, 0}).masks.at("a").at("A1").data()[0] == 0);

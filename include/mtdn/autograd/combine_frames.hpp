@@ -42,7 +42,7 @@ Variable<B> combine_frames(double alpha, const Variable<B>& a, std::span<const I
 
         void carry(Tape<B>& t, const Tensor<B>& dy) const {
             if (!needed) return;
-            Tensor<B> dx(t.backend(), shape);
+            const Tensor<B> dx = places.room(t, shape);
             t.backend().fill(dx, 0);
             t.backend().gather_frames_backward(dy, indices, dx);
             if (factor != 1) t.backend().scale(dx, factor);

@@ -89,7 +89,7 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
                                                              detail::gradient_or_zeros(dw, w_value), db);
                 }
                 if (!back) return;
-                Tensor<B> dx(tape.backend(), in);
+                const Tensor<B> dx = places.room(tape, in);
                 if constexpr (reads_pending_slopes<B>) {
                     detail::add_summed(tape, kept, places, dx, [&](const auto& norm) {
                         return tape.backend().convolve_backward_data(dy, w_value, window, dx, norm);

@@ -60,6 +60,8 @@ public:
     ~Tape() { clear(); }
 
     B& backend() const { return *backend_; }
+    /// Precision in which values wait.
+    Precision precision() const { return precision_; }
 
     const AnyCommunicator& ranks() const { return ranks_; }
     /// Whether there are other ranks.
@@ -88,6 +90,24 @@ public:
     [[gnu::noinline]] Place new_place() {
         gradients_.emplace_back();
         return static_cast<Place>(gradients_.size()) - 1;
+    }
+
+    /// The same of some channels, from `first` on, of a value whose gradient gathers at `whole` and is of such a shape.
+    Place new_place_of_channels(Place whole, const Shape& shape, Index first, Index count) {
+        slices_.push_back({new_place(), whole, shape, first, count});
+        return slices_.back().place;
+    }
+
+    /// A tensor for the gradient that comes to a place next: fresh or, where it is one of channels and nothing has come
+    /// there yet, those channels of the whole's.
+    Tensor<B> room_for(Place place, const Shape& shape) {
+        const auto slice =
+            std::find_if(slices_.begin(), slices_.end(), [=](const Slice& s) { return s.place == place; });
+        if (slice == slices_.end() || !gradients_[static_cast<std::size_t>(place)].sum.empty())
+            return Tensor<B>(*backend_, shape);
+        auto& whole = gradients_[static_cast<std::size_t>(slice->whole)];
+        if (whole.sum.empty()) whole = {Tensor<B>(*backend_, slice->shape), true};
+        return whole.sum.channels(slice->first, slice->count);
     }
 
     /// Records one operation. `way_back(tape)` takes the gradient of its result and adds those of its operands; what
@@ -257,6 +277,7 @@ public:
             take_sums(summed_at_);
         }
         uses_.clear();
+        slices_.clear();
         chunk_ = 0;
         used_ = 0;
         ++recording_;
@@ -346,6 +367,12 @@ private:
         Where<joins_losses<B>, std::shared_ptr<const WaitingLoss<B>>> loss{};  // where there is nothing else yet
     };
 
+    struct Slice {
+        Place place, whole;
+        Shape shape;
+        Index first, count;
+    };
+
     struct Chunk {
         std::unique_ptr<std::byte[]> memory;
         std::size_t size;
@@ -376,6 +403,7 @@ private:
     Tensor<B> widened_{};             // the last one that was read again
     Index widened_of_ = -1;
     std::vector<Gathered> gradients_;
+    std::vector<Slice> slices_;  // the places of channels
     Where<reads_pending_slopes<B>, WaitingSlopes<B>> waiting_{};  // one alone: what reads it comes next
     Place waiting_at_ = no_place;
     Where<reads_pending_slopes<B>, Tensor<B, double>> sums_{};  // likewise

@@ -4,6 +4,7 @@
 
 #include <mtdn/autograd/parameter.hpp>
 #include <mtdn/autograd/tape.hpp>
+#include <mtdn/backend/joint_convolutions.hpp>
 #include <mtdn/core/inline_vector.hpp>
 
 namespace mtdn {
@@ -166,6 +167,13 @@ public:
             tape.add_gradient(place, dx.channels(channel, count));
             channel += count;
         }
+    }
+
+    /// A tensor for the gradient that is added next, which all of it is to be written to.
+    Tensor<B> room(Tape<B>& tape, const Shape& shape) const {
+        if constexpr (joins_convolutions<B>)
+            if (places_.size() == 1) return tape.room_for(places_.front().first, shape);
+        return Tensor<B>(tape.backend(), shape);
     }
 
     /// Adds what waits for a batch norm's way back to the place of a variable of one part.

@@ -2,8 +2,10 @@
 
 #include <concepts>
 #include <type_traits>
+#include <vector>
 
 #include <mtdn/autograd/pass.hpp>
+#include <mtdn/core/inline_vector.hpp>
 #include <mtdn/nn/module.hpp>
 
 namespace mtdn {
@@ -42,6 +44,30 @@ template <class N, class B>
 concept EncoderDecoder = Backend<B> && Module<N> && encodes_frames_without_changing_itself<N, B> &&
                          decodes_levels_into_a_feature_map<N, B> && states_its_feature_channels<N> &&
                          states_its_size_multiple<N>;
+
+/// Feature maps of a decoder's coarser levels, the coarsest first.
+template <Backend B>
+using CoarserMaps = InlineVector<Variable<B>, 4>;
+
+/// `net.decode(levels, pass, coarser)`, `coarser` a `CoarserMaps<B>*`: also appends to it, unless it is null.
+template <class N, class B>
+concept gives_its_coarser_maps =
+    requires(const N& net, const Variable<B>& frames, Pass<B>& pass, CoarserMaps<B>* coarser) {
+        { net.decode(net.encode(frames, pass), pass, coarser) } -> std::same_as<Variable<B>>;
+    };
+
+/// `net.coarser_channels()`: channels of these maps, in their order.
+template <class N>
+concept states_its_coarser_channels = requires(const N& net) {
+    { net.coarser_channels() } -> std::same_as<std::vector<Index>>;
+};
+
+/// A backbone that gives its decoder's coarser levels, too, so that they may be supervised.
+///
+/// Laws: the last of these maps has half the input's height and width, and each before it half those of the next; the
+/// feature map is the same whether they are asked for or not.
+template <class N, class B>
+concept PyramidDecoder = EncoderDecoder<N, B> && gives_its_coarser_maps<N, B> && states_its_coarser_channels<N>;
 
 namespace detail {
 

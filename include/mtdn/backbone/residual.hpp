@@ -102,12 +102,13 @@ public:
         return levels;
     }
 
-    Variable<B> decode(const Levels& levels, Pass<B>& pass) const {
+    Variable<B> decode(const Levels& levels, Pass<B>& pass, CoarserMaps<B>* coarser = nullptr) const {
         Variable<B> x = levels.back();
         for (std::size_t k = 0; k < decoder_.size(); ++k) {
             const Variable<B>& level = levels[levels.size() - 2 - k];
             const auto raised = upsample2(up_[k](x, pass), Interpolation::bilinear);
             x = decoder_[k](add(raised, skip_[k](level, pass)), pass);
+            if (coarser && k + 1 < decoder_.size()) coarser->push_back(x);
         }
         return x;
     }
@@ -115,6 +116,11 @@ public:
     Index in_channels() const { return options_.in_channels; }
     Index feature_channels() const { return options_.width; }
     Index size_multiple() const { return Index{1} << options_.depth; }
+    std::vector<Index> coarser_channels() const {
+        std::vector<Index> channels;
+        for (Index k = options_.depth - 1; k >= 1; --k) channels.push_back(options_.width << k);
+        return channels;
+    }
     const ResidualNetOptions& options() const { return options_; }
 
     static void visit(auto& self, auto&& visitor) {

@@ -58,11 +58,12 @@ public:
     }
 
     // What has been read is let go of, level by level.
-    Variable<B> decode(Levels levels, Pass<B>& pass) const {
+    Variable<B> decode(Levels levels, Pass<B>& pass, CoarserMaps<B>* coarser = nullptr) const {
         Variable<B> x = std::move(levels.back());
         for (std::size_t k = 0; k < decoder_.size(); ++k) {
             x = concat(up_[k].second(x, pass), std::exchange(levels[levels.size() - 2 - k], {}));
             x = decoder_[k].second(std::move(x), pass);
+            if (coarser && k + 1 < decoder_.size()) coarser->push_back(x);
         }
         return x;
     }
@@ -70,6 +71,11 @@ public:
     Index in_channels() const { return options_.in_channels; }
     Index feature_channels() const { return options_.width; }
     Index size_multiple() const { return Index{1} << options_.depth; }
+    std::vector<Index> coarser_channels() const {
+        std::vector<Index> channels;
+        for (Index k = options_.depth - 1; k >= 1; --k) channels.push_back(options_.width << k);
+        return channels;
+    }
     const UNetOptions& options() const { return options_; }
 
     static void visit(auto& self, auto&& visitor) {

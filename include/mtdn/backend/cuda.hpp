@@ -6,6 +6,7 @@
 #include <string>
 
 #include <mtdn/backend/frame_moves.hpp>
+#include <mtdn/backend/joint_convolutions.hpp>
 #include <mtdn/backend/pending_loss.hpp>
 #include <mtdn/backend/pending_slopes.hpp>
 #include <mtdn/backend/queued.hpp>
@@ -20,8 +21,9 @@ class Queue;
 
 /// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
 ///
-/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp` and `pending_loss.hpp` say what each operation does. Operations are queued and run in order; `download`,
-/// `sum_of_squares` and `wait` wait for them, and these, and `late_number`, throw DataError where a loss was given a wrong
+/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp`, `pending_loss.hpp` and `joint_convolutions.hpp` say what each
+/// operation does. Operations are queued and run in order; `download`, `sum_of_squares` and `wait` wait for them, and
+/// these, and `late_number`, throw DataError where a loss was given a wrong
 /// label. Equal results from run to run.
 ///
 /// The members are declared here, so that any compiler can use a GPU, and defined in <mtdn/cuda_kernels.cuh>, which one
@@ -61,6 +63,7 @@ public:
     void convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window, Activation activation,
                   Out y);
     void convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean, Out variance);
+    bool joins_convolution(In w, const Window& window) const;
     void convolve_backward_data(In dy, In w, const Window& window, Out dx);
     void convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias);
     bool convolve_backward_data(In dy, In w, const Window& window, Out dx, const SlopeSums<CudaFor>& norm);
@@ -181,6 +184,7 @@ extern template class CudaFor<Gpu>;
 /// The backend for NVIDIA GPUs.
 using Cuda = CudaFor<Gpu>;
 
-static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda> && joins_losses<Cuda>);
+static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda> && joins_losses<Cuda> &&
+              joins_convolutions<Cuda>);
 
 }  // namespace mtdn

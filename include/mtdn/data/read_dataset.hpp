@@ -62,7 +62,8 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
     require<DataError>(std::filesystem::is_directory(folder, ignored), folder.string(), ": sequence \"", manifest.name,
                        "\" has no such folder");
     const FrameFiles files(glob(folder, manifest.frames));
-    require<DataError>(files.size() > 0, where, ": sequence \"", manifest.name, "\" has no frames there");
+    require<DataError>(files.size() > 0, where, ": sequence \"", manifest.name, "\" has no frames there; ",
+                       found_instead(where));
     const auto own = concatenate("\"", manifest.name, "\" (", name_of(manifest.split), ")");
     for (const auto& file : files.files) {
         const auto [place, is_new] = owners.emplace(std::filesystem::weakly_canonical(file).string(), own);
@@ -75,7 +76,8 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
         sequence.seconds = frame_times(files, manifest.time, kept);
     else
         require<DataError>(sequence.seconds.size() == kept.size(), where, ": ", kept.size(),
-                           " frames, but \"seconds\" has ", sequence.seconds.size(), " values");
+                           " frames (", files.name(0), " … ",
+                           files.name(files.size() - 1), "), but \"seconds\" has ", sequence.seconds.size(), " values");
     std::vector<std::string> dropped;
     for (Index i = 0; i < files.size(); ++i)
         if (!std::binary_search(kept.begin(), kept.end(), i))

@@ -45,7 +45,8 @@ struct Predictions {
     std::vector<std::string> left_out;       ///< sequences of the dataset that the folder does not hold
 };
 
-/// Reads predicted masks, `<sequence>/<task>/<frame name>`, for every sequence of `truth` that the folder holds.
+/// Reads predicted masks, `<sequence>/<task>/<frame name>`, for every sequence of `truth` that the folder holds; one
+/// without any true masks may have predictions of all tasks.
 ///
 /// @param polarity  of the files; none: as the truth's
 /// @param threshold on the scale of 8 bits; none: a third value is an error
@@ -85,8 +86,8 @@ inline Predictions read_predictions(const std::filesystem::path& folder, const D
         require_all(found, tasks, first);
         const auto place = folder / sequence.name;
         for (const auto& task : tasks)
-            require<DataError>(sequence.masks.count(task) > 0, (place / task).string(), ": sequence \"", sequence.name,
-                               "\" has no true masks of task \"", task, "\"");
+            require<DataError>(sequence.masks.empty() || sequence.masks.count(task) > 0, (place / task).string(),
+                               ": sequence \"", sequence.name, "\" has no true masks of task \"", task, "\"");
         predictions.masks[sequence.name] =
             read_masks(place, sequence, polarity.value_or(polarity_of(truth)), threshold);
     }

@@ -17,15 +17,17 @@ namespace detail {
 
 /// The options that a run must be taken up with unchanged to end with the same bits.
 inline Json fixed_options(const TrainOptions& o) {
-    return {{"epochs", o.epochs}, {"epoch_pairs", o.epoch_pairs}, {"batch", o.batch}, {"pairs", o.pairs},
-            {"clique", o.clique}, {"rate", o.rate}, {"schedule", o.schedule}, {"warm_up", o.warm_up},
-            {"optimizer", o.optimizer},
-            {"weight_decay", o.weight_decay}, {"momentum", o.momentum},
-            {"decay_norms_and_biases", o.decay_norms_and_biases}, {"frozen_epochs", o.frozen_epochs}, {"clip", o.clip}, {"ema", o.ema}, {"loss", o.loss.name},
-            {"gamma", o.loss.gamma}, {"beta", o.loss.beta}, {"reduction", static_cast<int>(o.loss.reduction)},
-            {"smoothing", o.loss.smoothing}, {"task_weights", o.task_weights},
-            {"batch_norm", static_cast<int>(o.batch_norm)}, {"kept", static_cast<int>(o.kept)}, {"patience", o.patience}, {"size", o.size},
-            {"seed", o.seed}};
+    Json fixed{{"epochs", o.epochs}, {"epoch_pairs", o.epoch_pairs}, {"batch", o.batch}, {"pairs", o.pairs},
+               {"clique", o.clique}, {"rate", o.rate}, {"schedule", o.schedule}, {"warm_up", o.warm_up},
+               {"optimizer", o.optimizer},
+               {"weight_decay", o.weight_decay}, {"momentum", o.momentum},
+               {"decay_norms_and_biases", o.decay_norms_and_biases}, {"frozen_epochs", o.frozen_epochs}, {"clip", o.clip}, {"ema", o.ema}, {"loss", o.loss.name},
+               {"gamma", o.loss.gamma}, {"beta", o.loss.beta}, {"reduction", static_cast<int>(o.loss.reduction)},
+               {"smoothing", o.loss.smoothing}, {"task_weights", o.task_weights},
+               {"batch_norm", static_cast<int>(o.batch_norm)}, {"kept", static_cast<int>(o.kept)}, {"patience", o.patience}, {"size", o.size},
+               {"seed", o.seed}};
+    if (o.deep_supervision != 0) fixed["deep_supervision"] = o.deep_supervision;
+    return fixed;
 }
 
 // JSON has neither infinity nor NaN: both are null.
@@ -131,7 +133,12 @@ void load_checkpoint(const std::filesystem::path& path, Trainer<Model>& trainer)
         require<DataError>(found != file.metadata().end(), path.string(), ": no checkpoint: metadata lacks \"", key, "\"");
         return parse_json(found->second, path.string() + ", metadata \"" + key + "\"");
     };
-    const Json begun = entry("mtdn.training_options"), now = detail::fixed_options(trainer.options());
+    // Options that a checkpoint does not speak of where they are off.
+    Json begun{{"ema", 0.0}, {"deep_supervision", 0.0}}, now = begun;
+    const Json stated = entry("mtdn.training_options");
+    require<DataError>(stated.is_object(), path.string(), ": damaged metadata \"mtdn.training_options\"");
+    begun.update(stated);
+    now.update(detail::fixed_options(trainer.options()));
     for (const auto& [key, value] : now.items())
         require<OptionError>(begun.contains(key) && begun[key] == value, path.string(), ": the run was begun with ", key,
                              " = ", begun.contains(key) ? json_text(begun[key], -1) : "(nothing)",

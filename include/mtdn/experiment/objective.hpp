@@ -59,6 +59,10 @@ struct Objective<Model> {
     static auto logits(const Model& model, const Variable<B>& frames, const BatchData& data, Pass<B>& pass) {
         return model.compare(model.features(frames, pass), data.pairs, pass);
     }
+    /// The same, and behind them those of the decoder's coarser levels, where the model has heads for these.
+    static auto logits_of_levels(const Model& model, const Variable<B>& frames, const BatchData& data, Pass<B>& pass) {
+        return model.logits_of_levels(frames, data.pairs, pass);
+    }
 };
 
 /// A model that segments single frames: an item is a frame, its labels are its mask.
@@ -82,6 +86,9 @@ struct Objective<SingleFrame<Backbone>> {
     }
     static auto logits(const Model& model, const Variable<B>& frames, const BatchData&, Pass<B>& pass) {
         return model.segment(frames, pass);
+    }
+    static auto logits_of_levels(const Model& model, const Variable<B>& frames, const BatchData&, Pass<B>& pass) {
+        return model.logits_of_levels(frames, pass);
     }
 };
 

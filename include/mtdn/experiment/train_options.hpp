@@ -66,6 +66,9 @@ struct TrainOptions {
     Index frozen_epochs = 0;
     double clip = 0;                ///< largest norm of the gradient; 0: any
     double ema = 0;                 ///< decay a step of the average of weights that is validated and kept; 0: none
+    /// adds, for the decoder's level of 2^-l the resolution (l = 1, 2, …), this · 2^-l · the loss of auxiliary heads there,
+    /// which the model is given and weights files leave out; 0: none
+    double deep_supervision = 0;
     LossOptions loss = LossOptions();  ///< of every task (written so, or g++ 12 warns at a user's call)
     std::map<std::string, double> task_weights{};  ///< of the tasks' losses; 1 where none is given
     BatchNormPolicy batch_norm = BatchNormPolicy::branch;  ///< source of batch statistics

@@ -67,6 +67,7 @@ public:
                              options_.ranks.size(), " ranks");
         if (options_.size > 0) model_.set_size(options_.size);
         require<OptionError>(options_.frozen_epochs >= 0, "Trainer: frozen_epochs must not be negative, got ", options_.frozen_epochs);
+        if (options_.deep_supervision != 0) add_auxiliary_heads();
         if (tape_.shared()) begin_alike();
         parameters_ = detail::parameters_of<B>(model_);
         detail::add_gradients(model_.parameters(), parameters_);
@@ -246,6 +247,27 @@ private:
         *state.step = 0;
     }
 
+    static constexpr bool decodes_levels = requires(Model& model, Random& random) { model.add_auxiliary_heads(random); };
+
+    [[gnu::cold]] void add_auxiliary_heads() {
+        require<OptionError>(options_.deep_supervision > 0, "Trainer: deep_supervision must not be negative, got ",
+                             options_.deep_supervision);
+        if constexpr (decodes_levels) {
+            Random random(options_.seed, "auxiliary heads");
+            model_.add_auxiliary_heads(random);
+        } else {
+            fail<OptionError>("Trainer: deep_supervision is ", options_.deep_supervision, ", but the model's backbone does ",
+                              "not give its decoder's coarser levels; expected a PyramidDecoder, as UNet is one, or 0");
+        }
+    }
+
+    auto logits_of(const Variable<B>& frames, Pass<B>& pass) const {
+        if constexpr (decodes_levels)
+            if (options_.deep_supervision > 0)
+                return Objective<Model>::logits_of_levels(model_, frames, input_.data(), pass);
+        return Objective<Model>::logits(model_, frames, input_.data(), pass);
+    }
+
     // Gives every rank the model of rank 0.
     [[gnu::cold]] void begin_alike() {
         auto state = state_of(model_);
@@ -283,11 +305,14 @@ private:
         const bool frozen = options_.batch_norm == BatchNormPolicy::frozen;
         Pass<B> pass(tape_, frozen ? Statistics::running : Statistics::batch);
         pass.set_groups(Objective<Model>::groups(options_));
-        const auto logits = Objective<Model>::logits(model_, pass.input(step.input), input_.data(), pass);
+        const auto logits = logits_of(pass.input(step.input), pass);
         Variable<B> loss;
-        for (std::size_t task = 0; task < logits.size(); ++task) {
-            const auto term = scale(losses_[task](logits[task], step.labels[task]), loss_weights_[task]);
-            loss = task == 0 ? term : add(loss, term);
+        for (std::size_t i = 0; i < logits.size(); ++i) {
+            const std::size_t task = i % losses_.size();
+            const int level = static_cast<int>(i / losses_.size());
+            const double weight = level == 0 ? 1 : std::ldexp(options_.deep_supervision, -level);
+            const auto term = scale(losses_[task](logits[i], step.labels[task]), weight * loss_weights_[task]);
+            loss = i == 0 ? term : add(loss, term);
         }
         step.loss = value_of(loss);
         if constexpr (!LateNumber<B>::late) {

@@ -42,6 +42,9 @@ inline bool reads_frames(const std::string& path) {
            path.ends_with("encoder.0.shortcut.weight");
 }
 
+/// Whether the path is that of a head of training alone.
+inline bool is_auxiliary(const std::string& path) { return path.starts_with("auxiliary."); }
+
 }  // namespace detail
 
 /// A convolution's weight, summed over its input channels: for a grey frame that was copied to all of them it does the
@@ -179,7 +182,8 @@ inline std::vector<std::string> tasks_in_file(const SafeTensors& file, const std
 
 }  // namespace detail
 
-/// Writes a model's weights and what it is made of, whole or not at all.
+/// Writes a model's weights and what it is made of, whole or not at all; auxiliary heads, which training alone runs, are
+/// left out.
 ///
 /// U-Net models are written under the published names, others under their visit paths; PyTorch's layouts in both cases.
 ///
@@ -191,6 +195,7 @@ void save_weights(const std::filesystem::path& path, const M& model, const Weigh
     const auto names = detail::published_names(description.is_siamese(), description.tasks);
     SafeTensorsWriter writer;
     for (const auto& [visit_path, tensor] : state_of(model)) {
+        if (detail::is_auxiliary(visit_path)) continue;
         const std::string name = description.backbone == "unet" ? names.published(visit_path) : visit_path;
         if (tensor.counter) {
             const std::vector<std::int64_t> count{static_cast<std::int64_t>(tensor.values.front())};
@@ -236,7 +241,8 @@ void save_weights(const std::filesystem::path& path, const M& model, const Weigh
 ///
 /// Names may be published ones or visit paths; F64, F32, F16 and BF16 are read. Weights for several copies of a grey
 /// frame are folded where the model has one input channel. Heads are found by their task's name; in a file without
-/// metadata they are A1, A2, …, or in the order of the model's tasks where those are called otherwise.
+/// metadata they are A1, A2, …, or in the order of the model's tasks where those are called otherwise. Auxiliary heads
+/// stay as they are.
 ///
 /// @throws DataError if a tensor is missing or not finite, or the file holds another kind of model; ShapeError; IoError
 template <class M>
@@ -255,7 +261,9 @@ requires detail::has_backbone_and_tasks<M> LoadReport load_weights(const std::fi
     }
     const auto tasks = detail::tasks_in_file(file, here.tasks, odd, here.is_siamese());
     const detail::FileNames names(file, detail::published_names(here.is_siamese(), tasks));
-    LoadReport report = detail::load_tensors(file, names, detail::state_items(model), "");
+    auto items = detail::state_items(model);
+    std::erase_if(items, [](const detail::StateItem& item) { return detail::is_auxiliary(item.name); });
+    LoadReport report = detail::load_tensors(file, names, items, "");
     report.warnings.insert(report.warnings.begin(), odd.warnings.begin(), odd.warnings.end());
     detail::warn_of_unused(file, report);
     if constexpr (requires { model.set_size(size); })

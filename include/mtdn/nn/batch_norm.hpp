@@ -58,12 +58,16 @@ struct ScaleAndShift {
 };
 
 template <Backend B>
+[[gnu::cold]] void by_running_statistics(const BatchNorm2d<B>& norm, const ScaleAndShift<B>& result) {
+    result.scale.backend().normalisation(norm.running().mean, norm.running().variance, norm.weight().value,
+                                         norm.bias().value, norm.options().epsilon, result.scale, result.shift);
+}
+template <Backend B>
 [[gnu::cold]] ScaleAndShift<B> by_running_statistics(const BatchNorm2d<B>& norm) {
     B& backend = norm.weight().value.backend();
     const Shape vector = norm.weight().value.shape();
-    ScaleAndShift<B> result{Tensor<B>(backend, vector), Tensor<B>(backend, vector)};
-    backend.normalisation(norm.running().mean, norm.running().variance, norm.weight().value, norm.bias().value,
-                          norm.options().epsilon, result.scale, result.shift);
+    const ScaleAndShift<B> result{Tensor<B>(backend, vector), Tensor<B>(backend, vector)};
+    by_running_statistics(norm, result);
     return result;
 }
 

@@ -9,11 +9,14 @@
 #include <mtdn/autograd/frames.hpp>
 #include <mtdn/autograd/resizing.hpp>
 #include <mtdn/backbone/encoder_decoder.hpp>
+#include <mtdn/change/category.hpp>
 #include <mtdn/change/pairs.hpp>
 #include <mtdn/core/inline_vector.hpp>
 #include <mtdn/nn/flat.hpp>
+#include <mtdn/siamese/auxiliary_heads.hpp>
 #include <mtdn/siamese/feature_fusion.hpp>
 #include <mtdn/siamese/head.hpp>
+#include <mtdn/siamese/joint_layers.hpp>
 #include <mtdn/siamese/split.hpp>
 
 namespace mtdn {
@@ -21,10 +24,11 @@ namespace mtdn {
 namespace detail {
 
 /// The backbone's features of frames of any size: the last row and column are repeated up to the backbone's multiple,
-/// and the features cropped back.
+/// and the features cropped back; maps of coarser levels, which only a `PyramidDecoder` is asked for, are not.
 template <class Backbone, Backend B>
 [[gnu::cold]]
-Variable<B> features_of(const char* model, const Backbone& backbone, const Variable<B>& frames, Pass<B>& pass) {
+Variable<B> features_of(const char* model, const Backbone& backbone, const Variable<B>& frames, Pass<B>& pass,
+                        [[maybe_unused]] CoarserMaps<B>* coarser = nullptr) {
     const Shape s = frames.shape();
     const Index multiple = backbone.size_multiple();
     Index fitting = 1;
@@ -35,7 +39,10 @@ Variable<B> features_of(const char* model, const Backbone& backbone, const Varia
                         std::bit_width(static_cast<std::size_t>(fitting)) - 1, ")");
     const auto up = [multiple](Index side) { return (side + multiple - 1) / multiple * multiple; };
     const auto padded = pad_edge(frames, up(s.height), up(s.width));
-    return crop(backbone.decode(backbone.encode(padded, pass), pass), s.height, s.width);
+    if constexpr (PyramidDecoder<Backbone, B>)
+        return crop(backbone.decode(backbone.encode(padded, pass), pass, coarser), s.height, s.width);
+    else
+        return crop(backbone.decode(backbone.encode(padded, pass), pass), s.height, s.width);
 }
 
 }  // namespace detail
@@ -99,17 +106,47 @@ public:
                                          HeadSplit split = HeadSplit::automatic) const {
         if (split == HeadSplit::always || (split == HeadSplit::automatic && splitting_pays(pairs)))
             return compare_split(features, pairs, pass);
-        InlineVector<Index, 256> queries, partners;
-        for (const Pair& pair : pairs) {
-            queries.push_back(pair.query);
-            partners.push_back(pair.partner);
-        }
-        const bool slices = are_consecutive(queries) && are_consecutive(partners);
-        const auto maps = slices ? features : materialise(features);
-        const auto fused = fusion_(gather_frames<B>(maps, queries), gather_frames<B>(maps, partners));
+        const auto fused = fuse(features, pairs);
         const typename Pass<B>::Groups one_group(pass, 1);
         InlineVector<Variable<B>, 4> logits;
+        if constexpr (joins)
+            if (const auto all = detail::joint_layers(heads_, pass); all.joined()) {
+                const auto first = detail::run_joint_layers(all, fused, pass);
+                for (std::size_t task = 0; task < heads_.size(); ++task)
+                    logits.push_back(heads_[task].second.after_first_layer(first[task], pass));
+                return logits;
+            }
         for (const auto& head : heads_) logits.push_back(head.second(fused, pass));
+        return logits;
+    }
+
+    /// Gives it auxiliary heads for the decoder's coarser levels, unless it has them; its parameters move to a new buffer.
+    ///
+    /// @throws OptionError if there are no coarser levels
+    [[gnu::cold]] void add_auxiliary_heads(Random& random)
+        requires PyramidDecoder<Backbone, B>
+    {
+        if (!auxiliary_.empty()) return;
+        auto channels = backbone_.coarser_channels();
+        for (Index& count : channels) count = fusion_.channels(count);
+        auxiliary_ = detail::auxiliary_heads(backend(), channels, tasks_, category_count, random);
+        parameters_ = flatten(backend(), *this);
+    }
+
+    /// Logits of every task for pairs of frames, and behind them those of the auxiliary heads, level by level from half
+    /// resolution down.
+    ///
+    /// @shape frames (N, H, W, C), normalised → for each level and task (number of pairs, H, W, classes)
+    [[gnu::cold]]
+    InlineVector<Variable<B>, 4> logits_of_levels(const Variable<B>& frames, std::span<const Pair> pairs,
+                                                  Pass<B>& pass) const
+        requires PyramidDecoder<Backbone, B>
+    {
+        CoarserMaps<B> coarser;
+        auto logits = compare(detail::features_of("Siamese", backbone_, frames, pass, &coarser), pairs, pass);
+        for (std::size_t level = 1; level <= coarser.size(); ++level)
+            detail::append_logits_of_level(auxiliary_, tasks_.size(), level, fuse(coarser[coarser.size() - level], pairs),
+                                           frames.shape(), pass, logits);
         return logits;
     }
 
@@ -172,9 +209,23 @@ public:
     static void visit(auto& self, auto&& visitor) {
         visitor("backbone", self.backbone_);
         visitor("heads", self.heads_);
+        visitor("auxiliary", self.auxiliary_);
     }
 
 private:
+    static constexpr bool joins = joins_convolutions<B> && SplittableHead<TaskHead, B>;
+
+    Variable<B> fuse(const Variable<B>& features, std::span<const Pair> pairs) const {
+        InlineVector<Index, 256> queries, partners;
+        for (const Pair& pair : pairs) {
+            queries.push_back(pair.query);
+            partners.push_back(pair.partner);
+        }
+        const bool slices = are_consecutive(queries) && are_consecutive(partners);
+        const auto maps = slices ? features : materialise(features);
+        return fusion_(gather_frames<B>(maps, queries), gather_frames<B>(maps, partners));
+    }
+
     // In units of a convolution of one frame's features: at most three quarters of what it takes pair by pair.
     [[gnu::cold]] bool splitting_pays(std::span<const Pair> pairs) const {
         if (pairs.size() < 2 || !splits()) return false;
@@ -219,10 +270,26 @@ private:
             const FusedSlots slots = *detail::slots_of<B>(fusion_, backbone_.feature_channels());
             result.per_task = slots.together() ? 1 : 2;
             result.folded = detail::folds(pass);
+            if constexpr (joins)
+                if (const auto all = detail::joint_layers(heads_, pass); all.joined()) {
+                    const auto of_query = detail::joint_slot_maps(all, slots.query, query, pass);
+                    const auto of_partner =
+                        slots.together() ? of_query : detail::joint_slot_maps(all, slots.partner, partner, pass);
+                    for (std::size_t task = 0; task < heads_.size(); ++task) {
+                        result.maps.push_back(of_query[task]);
+                        if (!slots.together()) result.maps.push_back(of_partner[task]);
+                    }
+                    return result;
+                }
             for (const auto& head : heads_) {
                 const auto layer = head.second.first_layer();
-                result.maps.push_back(detail::slot_map(layer, slots.query, query, pass));
-                if (!slots.together()) result.maps.push_back(detail::slot_map(layer, slots.partner, partner, pass));
+                const Tensor<B> scale = result.folded ? by_running_statistics(layer.norm).scale : Tensor<B>{};
+                const auto map = [&](const FusedSlot& slot, const Variable<B>& frames) {
+                    return detail::slot_map(layer.convolution.weight(), scale, layer.convolution.window(), slot, frames,
+                                            pass);
+                };
+                result.maps.push_back(map(slots.query, query));
+                if (!slots.together()) result.maps.push_back(map(slots.partner, partner));
             }
         }
         return result;
@@ -256,6 +323,7 @@ private:
     Fusion fusion_;
     std::vector<std::string> tasks_;
     std::vector<std::pair<std::string, TaskHead>> heads_;
+    AuxiliaryHeads<B> auxiliary_;
     FlatParameters<B> parameters_;
     Index size_ = 0;
 };

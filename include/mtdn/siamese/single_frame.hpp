@@ -42,6 +42,33 @@ public:
         return logits;
     }
 
+    /// Gives it auxiliary heads for the decoder's coarser levels, unless it has them; its parameters move to a new buffer.
+    ///
+    /// @throws OptionError if there are no coarser levels
+    [[gnu::cold]] void add_auxiliary_heads(Random& random)
+        requires PyramidDecoder<Backbone, B>
+    {
+        if (!auxiliary_.empty()) return;
+        auxiliary_ = detail::auxiliary_heads(backend(), backbone_.coarser_channels(), tasks_, 2, random);
+        parameters_ = flatten(backend(), *this);
+    }
+
+    /// Logits of every task, and behind them those of the auxiliary heads, level by level from half resolution down.
+    ///
+    /// @shape frames (N, H, W, C), normalised → for each level and task (N, H, W, 2)
+    [[gnu::cold]] InlineVector<Variable<B>, 4> logits_of_levels(const Variable<B>& frames, Pass<B>& pass) const
+        requires PyramidDecoder<Backbone, B>
+    {
+        CoarserMaps<B> coarser;
+        const auto maps = detail::features_of("SingleFrame", backbone_, frames, pass, &coarser);
+        InlineVector<Variable<B>, 4> logits;
+        for (const auto& output : outputs_) logits.push_back(output.second(maps, pass));
+        for (std::size_t level = 1; level <= coarser.size(); ++level)
+            detail::append_logits_of_level(auxiliary_, tasks_.size(), level, coarser[coarser.size() - level],
+                                           frames.shape(), pass, logits);
+        return logits;
+    }
+
     const std::vector<std::string>& tasks() const { return tasks_; }
     B& backend() const { return parameters_.values.backend(); }
     const Backbone& backbone() const { return backbone_; }
@@ -56,12 +83,14 @@ public:
     static void visit(auto& self, auto&& visitor) {
         visitor("backbone", self.backbone_);
         visitor("outputs", self.outputs_);
+        visitor("auxiliary", self.auxiliary_);
     }
 
 private:
     Backbone backbone_;
     std::vector<std::string> tasks_;
     std::vector<std::pair<std::string, Conv2d<B>>> outputs_;
+    AuxiliaryHeads<B> auxiliary_;
     FlatParameters<B> parameters_;
     Index size_ = 0;
 };

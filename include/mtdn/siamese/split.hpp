@@ -45,19 +45,16 @@ bool folds(const Pass<B>& pass) {
     return !pass.tape() && pass.statistics() == Statistics::running;
 }
 
-/// What a first layer's convolution makes of frames in one slot, without the slot's factor.
+/// What a first convolution makes of frames in one slot, without the slot's factor, times `scale` where the pass folds.
 template <Backend B>
 [[gnu::cold]]
-Variable<B> slot_map(const FirstLayer<B>& layer, const FusedSlot& slot, const Variable<B>& frames,
-                     const Pass<B>& pass) {
-    const auto& conv = layer.convolution;
-    const Window window = conv.window();
-    if (!folds(pass)) return convolve_slice(frames, conv.weight(), slot.first, window);
+Variable<B> slot_map(const Parameter<B>& weight, const Tensor<B>& scale, const Window& window, const FusedSlot& slot,
+                     const Variable<B>& frames, const Pass<B>& pass) {
+    if (!folds(pass)) return convolve_slice(frames, weight, slot.first, window);
     const Shape in = frames.shape();
-    const Tensor<B> slice = slice_input_channels(conv.weight().value, slot.first, in.channels);
+    const Tensor<B> slice = slice_input_channels(weight.value, slot.first, in.channels);
     Tensor<B> y(pass.backend(), {in.frames, window.output(in.height), window.output(in.width), slice.shape().channels});
-    pass.backend().convolve(operand_of(frames), slice, by_running_statistics(layer.norm).scale, Tensor<B>{}, window,
-                            Activation::identity, y);
+    pass.backend().convolve(operand_of(frames), slice, scale, Tensor<B>{}, window, Activation::identity, y);
     return Variable<B>(std::move(y));
 }
 

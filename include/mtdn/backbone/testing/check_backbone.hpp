@@ -43,6 +43,7 @@ public:
         law("names", [&] { names(); });
         law("sizes", [&] { sizes(); });
         if (!report_.passed) return report_;  // the further laws presume these
+        if constexpr (PyramidDecoder<N, B>) law("coarser levels", [&] { coarser_levels(); });
         law("independence of frames", [&] { independence_of_frames(); });
         law("constancy", [&] { constancy(); });
         law("independence of calls", [&] { independence_of_calls(); });
@@ -116,6 +117,24 @@ private:
                     report_.fail(concatenate("sizes: frames ", in.shape(), " give a feature map ", got, ", expected ",
                                              expected, " (the frames' size, feature_channels())"));
             });
+        }
+    }
+
+    void coarser_levels() {
+        const N& net = net_;
+        const auto x = two_frames();
+        const auto channels = net.coarser_channels();
+        Pass<B> pass(backend_);
+        CoarserMaps<B> coarser;
+        if (download(value_of(net.decode(net.encode(pass.input(x), pass), pass, &coarser))) != features(x, pass))
+            report_.fail("coarser levels: the features are others where they are asked for");
+        if (coarser.size() != channels.size())
+            return report_.fail(concatenate("coarser levels: ", coarser.size(), " maps, coarser_channels() has ", channels.size()));
+        for (std::size_t i = 0; i < channels.size(); ++i) {
+            const Shape s = x.shape(), expected{s.frames, s.height >> (channels.size() - i),
+                                                s.width >> (channels.size() - i), channels[i]};
+            if (coarser[i].shape() != expected)
+                report_.fail(concatenate("coarser levels: map ", i, " is ", coarser[i].shape(), ", expected ", expected));
         }
     }
 
@@ -227,7 +246,7 @@ private:
 /// Verifies the laws of `EncoderDecoder` on a net of a backend of doubles; print the report to see what failed.
 ///
 /// Names are unique and stay the same. The feature map has the frames' size and `feature_channels()` channels, for
-/// several multiples of `size_multiple()`. In evaluation the frames of a batch do not influence each other. A forward
+/// several multiples of `size_multiple()`, and the maps of a `PyramidDecoder`'s coarser levels have theirs. In evaluation the frames of a batch do not influence each other. A forward
 /// pass changes nothing, and two of them on one tape give the sum of their gradients. Gradients by all parameters and
 /// by the frames agree with central differences. Takes seconds if width and depth are small. The net is as before
 /// afterwards.

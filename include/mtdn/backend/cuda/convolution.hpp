@@ -212,6 +212,13 @@ void CudaFor<D>::convolve_with_statistics(const Operand<CudaFor>& x, In w, const
 }
 
 template <class D>
+bool CudaFor<D>::joins_convolution(In w, const Window& window) const {
+    using namespace detail::cuda;
+    // Of other channels the next convolution could not read those of one by fours.
+    return !by_library(*queue_, [](auto) {}) && tiled(queue_->precision(), window) && w.shape.channels % 4 == 0;
+}
+
+template <class D>
 void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out dx) {
     convolve_backward_data(dy, w, window, dx, SlopeSums<CudaFor>{});
 }

@@ -74,7 +74,7 @@ inline Images read_frame_files(const FrameFiles& files, const std::vector<Index>
         if (k == 0) frames = make_array<float>(wanted.size(), raw.height, raw.width, 1);
         require<DataError>(raw.height == extent(frames, 1) && raw.width == extent(frames, 2),
                            files.where(wanted[static_cast<std::size_t>(k)]), ": the frame is ", raw.height, " × ",
-                           raw.width, " pixels, expected ", extent(frames, 1), " × ", extent(frames, 2), " as in ",
+                           raw.width, " pixels (height × width), expected ", extent(frames, 1), " × ", extent(frames, 2), " as in ",
                            files.where(wanted[0]));
         const Image image = to_frame(raw);
         std::copy_n(image.data(), image.size(), frame_data(frames, k));
@@ -107,7 +107,7 @@ inline std::vector<Index> match_masks(const FrameFiles& masks, const std::vector
         }
         const auto found = by_stem.find(std::filesystem::path(frame_names[f]).stem().string());
         require<DataError>(found != by_stem.end(), where, ": there is no mask of frame ", frame_names[f], " (",
-                           masks.size(), " masks, ", frame_names.size(), " frames)");
+                           masks.size(), " masks, ", frame_names.size(), " frames; ", found_instead(where), ")");
         matched.push_back(found->second);
         by_stem.erase(found);
     }
@@ -129,8 +129,8 @@ inline Masks read_mask_files(const FrameFiles& files, const std::vector<Index>& 
     files.read(wanted, [&](Index k, const RawImage& raw) {
         const auto where = files.where(wanted[static_cast<std::size_t>(k)]);
         require<DataError>(raw.height == expected.height && raw.width == expected.width, where, ": the mask is ",
-                           raw.height, " × ", raw.width, " pixels, expected ", expected.height, " × ", expected.width,
-                           ", its frame's size");
+                           raw.height, " × ", raw.width, " pixels (height × width), expected ", expected.height, " × ",
+                           expected.width, ", its frame's size");
         const Mask mask = to_mask(raw, polarity, threshold, where);
         std::copy_n(mask.data(), mask.size(), frame_data(masks, k));
     });

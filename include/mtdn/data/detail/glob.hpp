@@ -60,6 +60,14 @@ inline bool fits(std::string_view pattern, std::string_view name) {
     return p == pattern.size();
 }
 
+/// The name with its ending in small letters.
+inline std::string with_small_ending(std::string name) {
+    const auto dot = name.rfind('.');
+    for (std::size_t i = dot == std::string::npos ? name.size() : dot; i < name.size(); ++i)
+        if (name[i] >= 'A' && name[i] <= 'Z') name[i] = static_cast<char>(name[i] + ('a' - 'A'));
+    return name;
+}
+
 /// Entries of a folder in natural order, hidden ones left out; none if there is no such folder.
 inline std::vector<std::filesystem::path> entries(const std::filesystem::path& folder) {
     std::vector<std::filesystem::path> found;
@@ -73,7 +81,7 @@ inline std::vector<std::filesystem::path> entries(const std::filesystem::path& f
     return found;
 }
 
-/// Files below `folder` whose path fits the pattern, part by part, in natural order.
+/// Files below `folder` whose path fits the pattern, part by part, in natural order; of endings, in whatever case.
 inline std::vector<std::filesystem::path> glob(const std::filesystem::path& folder,
                                                const std::filesystem::path& pattern) {
     std::vector<std::filesystem::path> level{folder};
@@ -86,7 +94,8 @@ inline std::vector<std::filesystem::path> glob(const std::filesystem::path& fold
                 continue;
             }
             for (auto& entry : entries(base))
-                if (fits(part.native(), entry.filename().native())) next.push_back(std::move(entry));
+                if (fits(with_small_ending(part.native()), with_small_ending(entry.filename().native())))
+                    next.push_back(std::move(entry));
         }
         level = std::move(next);
     }
@@ -95,10 +104,19 @@ inline std::vector<std::filesystem::path> glob(const std::filesystem::path& fold
     return level;
 }
 
+/// What lies where a pattern found too little, in words.
+inline std::string found_instead(const std::filesystem::path& pattern) {
+    const auto folder = pattern.parent_path();
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(folder, ignored)) return "there is no folder " + folder.string();
+    const auto found = entries(folder);
+    if (found.empty()) return "the folder is empty";
+    return concatenate("the folder holds ", found.size(), " entries, the first ", found[0].filename().string());
+}
+
 /// Whether the name is that of a picture that the library reads.
 inline bool is_picture(const std::filesystem::path& path) {
-    auto end = path.extension().string();
-    std::transform(end.begin(), end.end(), end.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    const auto end = with_small_ending(path.extension().string());
     return end == ".png" || end == ".tif" || end == ".tiff";
 }
 
