@@ -50,7 +50,8 @@ Trained train_on_one_batch(M& model, const Tensor<B>& frames, const std::vector<
         tape.backward(loss);
         if (step == 0)
             visit_parameters(model, [&](const std::string& path, const Parameter<B>& p) {
-                result.first_gradients.emplace_back(names.published(path), detail::export_tensor(p.kind, p.gradient));
+                result.first_gradients.emplace_back(names.published(path),
+                                                    mtdn::detail::export_tensor(p.kind, p.gradient));
             });
         optimizer.step(model.parameters().values, model.parameters().gradients, groups, rate);
         pass.commit();
