@@ -298,7 +298,7 @@ TEST_CASE("tiles of a convolution cover its output once") {
     constexpr GradientPlan first({32, 256, 256, 32}, 32);
     static_assert(first.pieces * 288 * 32 * 4 <= (20 << 20));
     static_assert(GradientPlan({32, 16, 16, 512}, 512).pieces == 2);
-    static_assert(JoinMoments::blocks(2, 32) == 8 && JoinMoments::blocks(3, 33) == 15);
+    static_assert(ChannelsOfTiles::blocks(2, 32) == 8 && ChannelsOfTiles::blocks(3, 33) == 15);
 }
 
 namespace {

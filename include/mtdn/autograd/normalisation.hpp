@@ -54,6 +54,7 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
         tape->record(part.place, [place = part.place, places = GradientPlaces<B>(x), kept = tape->keep(value), mean,
                                   variance, w = weight.value, b = bias.value, dw, db, epsilon, pending, own, shared,
                                   pixels](Tape<B>& t, const Tensor<B>& dy) {
+            static_cast<void>(place);  // used by some backends alone
             const Tensor<B> raw = t.kept(kept);
             if constexpr (reads_pending_slopes<B>)
                 if (own && !shared) {
