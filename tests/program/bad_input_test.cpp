@@ -157,6 +157,22 @@ TEST_CASE("broken weights") {
     }
 }
 
+TEST_CASE("films without masks, and tasks of other names, among those that are scored") {
+    const Broken b;
+    const std::string evaluate =
+        "evaluate --model " + film().model + " --split all --fusion backward --data " + b.data.string();
+    const auto name = b.sequence.filename().string();
+    b.change_manifest([&](Json& json) { json["sequences"][name]["tasks"] = Json::object(); });
+    const auto run = mtdn_run(b.scratch, evaluate);
+    CHECK(run.status == 0);
+    CHECK(run.err.find("left out: sequence \"" + name + "\", which has no true masks") != std::string::npos);
+    CHECK(run.out.find(name) == std::string::npos);
+    b.change_manifest([](Json& json) {
+        for (auto& sequence : json["sequences"]) sequence["tasks"] = {{"core", "masks/A2/*.png"}};
+    });
+    b.expect(evaluate + " --threshold", {"--threshold", "A1 and A2", name});
+}
+
 TEST_CASE("a frame smaller than the backbone's multiple") {
     const Broken b;
     const auto frames = b.scratch / "small";
