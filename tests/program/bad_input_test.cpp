@@ -170,7 +170,10 @@ TEST_CASE("films without masks, and tasks of other names, among those that are s
     b.change_manifest([](Json& json) {
         for (auto& sequence : json["sequences"]) sequence["tasks"] = {{"core", "masks/A2/*.png"}};
     });
-    b.expect(evaluate + " --threshold", {"--threshold", "A1 and A2", name});
+    const auto refused = mtdn_run(b.scratch, evaluate + " --threshold");
+    CHECK(refused.status == 2);
+    CHECK(refused.err.find("--threshold knows the tasks A1 and A2 alone") != std::string::npos);
+    CHECK(refused.out.empty());
 }
 
 TEST_CASE("a frame smaller than the backbone's multiple") {
