@@ -49,6 +49,8 @@ mtdn::TaskMasks threshold_masks(const mtdn::Sequence& sequence) {
     };
     fill("A1", mtdn::otsu_mask);
     fill("A2", mtdn::filled_interior);
+    mtdn::require<mtdn::OptionError>(!masks.empty(), "evaluate: --threshold knows the tasks A1 and A2 alone, and ",
+                                     "sequence \"", sequence.name, "\" has masks of neither");
     return masks;
 }
 
@@ -56,11 +58,16 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
     const auto network = open_network(c.model, common.machine);
     const auto data = mtdn::read_dataset(c.data);
     print_warnings(data.warnings());
-    const auto sequences = c.split == "all" ? data.all()
-                           : c.split == "train" ? data.train()
-                           : c.split == "validation" ? data.validation() : data.test();
-    mtdn::require<mtdn::DataError>(!sequences.empty(), c.data, ": no sequence in split ", c.split,
+    const auto chosen = c.split == "all" ? data.all()
+                        : c.split == "train" ? data.train()
+                        : c.split == "validation" ? data.validation() : data.test();
+    std::vector<const mtdn::Sequence*> labelled;
+    for (const auto& sequence : chosen)
+        if (!left_out_unlabelled(sequence)) labelled.push_back(&sequence);
+    mtdn::require<mtdn::DataError>(!labelled.empty(), c.data, ": no sequence with masks in split ", c.split,
                                    "; name another by --split");
+    const mtdn::SequenceView sequences(std::move(labelled));
+    mtdn::ScoreTable thresholds(absent_class(c.absent));
     std::vector<std::string> fusions{c.fusion};
     if (!network->compares_frames())
         fusions = {"single-frame"};
@@ -69,7 +76,13 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
     const auto inside = nested(c.inside, network->tasks());
 
     mtdn::Json json;
-    mtdn::CsvTable frames;
+    mtdn::CsvTable frames, threshold_frames;
+    if (c.threshold)  // first, for it is quick and may be refused
+        for (const auto& sequence : sequences) {
+            const auto score = mtdn::score(threshold_masks(sequence), sequence.masks);
+            add_frame_scores(threshold_frames, "threshold", sequence, score, thresholds.absent());
+            thresholds.add(sequence.name, score);
+        }
     std::map<std::string, std::vector<LabelledMasks>> columns;  // by sequence, one a fusion
     const auto take = [&](const std::string& name, const mtdn::ScoreTable& table) {
         json[name] = scores_json(table);
@@ -93,13 +106,8 @@ void evaluate(const EvaluateCommand& c, const Common& common) {
         take(name, table);
     }
     if (c.threshold) {
-        mtdn::ScoreTable table(absent_class(c.absent));
-        for (const auto& sequence : sequences) {
-            const auto score = mtdn::score(threshold_masks(sequence), sequence.masks);
-            add_frame_scores(frames, "threshold", sequence, score, table.absent());
-            table.add(sequence.name, score);
-        }
-        take("threshold", table);
+        take("threshold", thresholds);
+        frames.rows.insert(frames.rows.end(), threshold_frames.rows.begin(), threshold_frames.rows.end());
     }
     if (!c.pictures.empty())
         for (const auto& sequence : sequences)

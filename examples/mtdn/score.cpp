@@ -32,10 +32,13 @@ void add_score(CLI::App& app, Common& common) {
         mtdn::CsvTable frames;
         for (const auto& sequence : truth.sequences())
             if (const auto found = predictions.masks.find(sequence.name); found != predictions.masks.end()) {
+                if (left_out_unlabelled(sequence)) continue;
                 const auto score = mtdn::score(found->second, sequence.masks);
                 add_frame_scores(frames, options->prediction, sequence, score);
                 table.add(sequence.name, score);
             }
+        mtdn::require<mtdn::DataError>(!table.rows().empty(), options->truth,
+                                       ": none of the sequences that were predicted has true masks");
         if (!options->frame_scores.empty()) mtdn::write_csv(options->frame_scores, frames);
         if (common.json)
             print_json(scores_json(table));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <iostream>
 
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/io/csv.hpp>
@@ -30,6 +31,13 @@ inline mtdn::Json scores_json(const mtdn::ScoreTable& table) {
     }
     json["overall"]["macro_f1"] = table.overall();
     return json;
+}
+
+/// Whether a sequence has no true masks to score against; said on standard error.
+inline bool left_out_unlabelled(const mtdn::Sequence& sequence) {
+    if (sequence.masks.empty())
+        std::cerr << "left out: sequence \"" << sequence.name << "\", which has no true masks\n";
+    return sequence.masks.empty();
 }
 
 /// Adds each frame's scores of a sequence, from which `mtdn plot` draws them over time, and the header to an empty table.

@@ -157,6 +157,25 @@ TEST_CASE("broken weights") {
     }
 }
 
+TEST_CASE("films without masks, and tasks of other names, among those that are scored") {
+    const Broken b;
+    const std::string evaluate =
+        "evaluate --model " + film().model + " --split all --fusion backward --data " + b.data.string();
+    const auto name = b.sequence.filename().string();
+    b.change_manifest([&](Json& json) { json["sequences"][name]["tasks"] = Json::object(); });
+    const auto run = mtdn_run(b.scratch, evaluate);
+    CHECK(run.status == 0);
+    CHECK(run.err.find("left out: sequence \"" + name + "\", which has no true masks") != std::string::npos);
+    CHECK(run.out.find(name) == std::string::npos);
+    b.change_manifest([](Json& json) {
+        for (auto& sequence : json["sequences"]) sequence["tasks"] = {{"core", "masks/A2/*.png"}};
+    });
+    const auto refused = mtdn_run(b.scratch, evaluate + " --threshold");
+    CHECK(refused.status == 2);
+    CHECK(refused.err.find("--threshold knows the tasks A1 and A2 alone") != std::string::npos);
+    CHECK(refused.out.empty());
+}
+
 TEST_CASE("a frame smaller than the backbone's multiple") {
     const Broken b;
     const auto frames = b.scratch / "small";
