@@ -129,12 +129,14 @@ private:
         if (download(value_of(net.decode(net.encode(pass.input(x), pass), pass, &coarser))) != features(x, pass))
             report_.fail("coarser levels: the features are others where they are asked for");
         if (coarser.size() != channels.size())
-            return report_.fail(concatenate("coarser levels: ", coarser.size(), " maps, coarser_channels() has ", channels.size()));
+            return report_.fail(
+                concatenate("coarser levels: ", coarser.size(), " maps, coarser_channels() has ", channels.size()));
         for (std::size_t i = 0; i < channels.size(); ++i) {
             const Shape s = x.shape(), expected{s.frames, s.height >> (channels.size() - i),
                                                 s.width >> (channels.size() - i), channels[i]};
             if (coarser[i].shape() != expected)
-                report_.fail(concatenate("coarser levels: map ", i, " is ", coarser[i].shape(), ", expected ", expected));
+                report_.fail(
+                    concatenate("coarser levels: map ", i, " is ", coarser[i].shape(), ", expected ", expected));
         }
     }
 
@@ -246,7 +248,8 @@ private:
 /// Verifies the laws of `EncoderDecoder` on a net of a backend of doubles; print the report to see what failed.
 ///
 /// Names are unique and stay the same. The feature map has the frames' size and `feature_channels()` channels, for
-/// several multiples of `size_multiple()`, and the maps of a `PyramidDecoder`'s coarser levels have theirs. In evaluation the frames of a batch do not influence each other. A forward
+/// several multiples of `size_multiple()`, and the maps of a `PyramidDecoder`'s coarser levels have theirs. In evaluation
+/// the frames of a batch do not influence each other. A forward
 /// pass changes nothing, and two of them on one tape give the sum of their gradients. Gradients by all parameters and
 /// by the frames agree with central differences. Takes seconds if width and depth are small. The net is as before
 /// afterwards.
