@@ -25,6 +25,7 @@ struct Common {
 void add_synthesize(CLI::App& app, Common& common);
 void add_info(CLI::App& app, Common& common);
 void add_train(CLI::App& app, Common& common);
+void add_convert(CLI::App& app, Common& common);
 void add_cut(CLI::App& app, Common& common);
 void add_segment(CLI::App& app, Common& common);
 void add_change(CLI::App& app, Common& common);

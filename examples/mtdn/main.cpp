@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
     add_synthesize(app, common);
     add_info(app, common);
     add_train(app, common);
+    add_convert(app, common);
     add_cut(app, common);
     add_segment(app, common);
     add_change(app, common);

@@ -65,6 +65,9 @@ public:
     virtual std::vector<mtdn::Warning> load(const std::filesystem::path& file) = 0;
     virtual std::vector<mtdn::Warning> load_backbone(const std::filesystem::path& file) = 0;
 
+    /// Writes the weights, those of convolutions in half precision if so asked, and what the model is made of.
+    virtual void save(const std::filesystem::path& file, bool half) const = 0;
+
     /// The fusion is not looked at where frames are not compared.
     virtual mtdn::Segmentation segment(const mtdn::Images& frames, const mtdn::AnyPredictionFusion& fusion,
                                        const mtdn::SegmentOptions& options) const = 0;

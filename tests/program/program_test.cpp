@@ -10,11 +10,38 @@
 using namespace mtdn;
 using namespace mtdn::testing;
 
+namespace {
+
+// Logits of A1 of a film's first and last frame, (height, width, 4).
+Array<float, 3> logits(const Scratch& scratch, const std::string& model, const std::string& options = "") {
+    const auto sequence = read_dataset(film().data).test()[0];
+    const auto frames = film().data + "/" + sequence.name + "/frames/";
+    const auto out = (scratch / "logits").string();
+    const auto run = mtdn_run(scratch, "change " + options + " --model " + model + " " + frames +
+                                           sequence.frame_names.front() + " " + frames + sequence.frame_names.back() +
+                                           " --out " + out);
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    return read_npy<float, 3>(out + "/A1.npy");
+}
+
+// Largest difference, in shares of the largest of b.
+double distance(const Array<float, 3>& a, const Array<float, 3>& b) {
+    double largest = 0, off = 0;
+    for (std::size_t i = 0; i < b.size(); ++i) {
+        largest = std::max<double>(largest, std::abs(b.data()[i]));
+        off = std::max<double>(off, std::abs(a.data()[i] - b.data()[i]));
+    }
+    return off / largest;
+}
+
+}  // namespace
+
 TEST_CASE("every command says what it does, with an example, and a wrong call is status 2") {
     const Scratch scratch;
     CHECK(mtdn_run(scratch, "--help").status == 0);
     CHECK(mtdn_run(scratch, "--version").out == "0.1.0\n");
-    for (const std::string command : {"synthesize", "info", "train", "cut", "segment", "change", "evaluate", "score",
+    for (const std::string command : {"synthesize", "info", "train", "convert", "cut", "segment", "change", "evaluate", "score",
                                       "kinetics", "reproduce", "tune", "plot", "overlay"}) {
         const auto help = mtdn_run(scratch, command + " --help");
         CHECK(help.status == 0);
@@ -230,25 +257,9 @@ TEST_CASE("another backbone, feature fusion and loss train and load by the same 
 
 TEST_CASE("in bfloat16 logits are nearly those of single precision, and a run keeps what it was begun in") {
     const Scratch scratch;
-    const auto sequence = read_dataset(film().data).test()[0];
-    const auto frames = film().data + "/" + sequence.name + "/frames/";
-    const auto logits = [&](const std::string& precision) {
-        const auto out = (scratch / ("change" + precision)).string();
-        const auto run = mtdn_run(scratch, "change --precision " + precision + " --model " + film().model + " " +
-                                               frames + sequence.frame_names.front() + " " + frames +
-                                               sequence.frame_names.back() + " --out " + out);
-        INFO(run.err);
-        REQUIRE(run.status == 0);
-        return read_npy<float, 3>(out + "/A1.npy");
-    };
-    const auto single = logits("single"), half = logits("bf16");
-    double largest = 0, off = 0;
-    for (std::size_t i = 0; i < single.size(); ++i) {
-        largest = std::max<double>(largest, std::abs(single.data()[i]));
-        off = std::max<double>(off, std::abs(half.data()[i] - single.data()[i]));
-    }
-    CHECK(off > 1e-5 * largest);
-    CHECK(off < 0.1 * largest);
+    const auto off = distance(logits(scratch, film().model, "--precision bf16"), logits(scratch, film().model));
+    CHECK(off > 1e-5);
+    CHECK(off < 0.1);
 
     const auto train = [&](const std::string& precision) {
         const auto out = (scratch / precision).string();
@@ -263,6 +274,36 @@ TEST_CASE("in bfloat16 logits are nearly those of single precision, and a run ke
     CHECK((train("bf16") != train("single")));
     for (const std::string command : {"train --out a", "evaluate --model a --data b", "segment --model a --out b"})
         CHECK(mtdn_run(scratch, command + " --precision half").err.find("--precision") != std::string::npos);
+}
+
+TEST_CASE("convert writes weights in half the bytes, and for grey frames, that do the same") {
+    const Scratch scratch;
+    const auto run = (scratch / "run").string(), model = run + "/best.safetensors";
+    REQUIRE(mtdn_run(scratch, "train --data " + film().data + " --out " + run + " " + Film::recipe() +
+                                  " --channels 3 --epochs 1").status == 0);
+    const auto original = logits(scratch, model);
+    const auto converted = [&](const std::string& options, const std::string& says) {
+        const auto out = (scratch / "converted.safetensors").string();
+        const auto done = mtdn_run(scratch, "convert --json --model " + model + " --out " + out + options);
+        INFO(done.err);
+        REQUIRE(done.status == 0);
+        CHECK(done.err.find(says) != std::string::npos);
+        const auto json = parse_json(done.out, "convert");
+        CHECK(json["bytes"] == std::filesystem::file_size(out));
+        return std::pair{distance(logits(scratch, out), original), std::filesystem::file_size(out)};
+    };
+    const auto whole = std::filesystem::file_size(model);
+    const auto [same, size] = converted("", "");
+    CHECK(same == 0);
+    CHECK(size == whole);
+    const auto [half, half_size] = converted(" --half", "");
+    CHECK(half > 0);
+    CHECK(half < 1e-2);
+    CHECK(half_size < 0.7 * static_cast<double>(whole));
+    const auto [grey, grey_size] = converted(" --grey", "folded");
+    CHECK(grey < 1e-5);
+    CHECK(grey_size < whole);
+    CHECK(mtdn_run(scratch, "convert --model " + film().data + "/dataset.json --out x").status == 1);
 }
 
 TEST_CASE("a model begins from another's backbone") {
