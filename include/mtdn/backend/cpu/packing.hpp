@@ -26,9 +26,21 @@ void apply_pending(const OperandPart<CpuFor<I>>& part, Index frame, Index first,
     if (!part.pending()) return;
     const float* scale = part.scale.pixel(part.group(frame)) + first;
     const float* shift = part.shift.pixel(part.group(frame)) + first;
+    // Pixels of less than a vector are taken a vector's number at a time, so that they fill whole ones.
+    const Index together = count < I::floats && step == count ? I::floats : 1;
+    float scales[I::floats * I::floats], shifts[I::floats * I::floats];
+    if (together > 1) {
+        for (Index i = 0; i < together * count; i += count) {
+            copy_floats<I>(scale, count, scales + i);
+            copy_floats<I>(shift, count, shifts + i);
+        }
+        scale = scales;
+        shift = shifts;
+    }
     with_activation<I>(part.activation, [&](auto f) {
-        for (Index p = 0; p < pixels; ++p, values += step)
-            for_vectors<I>(count, [f](auto& out, const auto& in, const auto& factor, const auto& term) {
+        for (Index p = 0; p < pixels; p += together, values += together * step)
+            for_vectors<I>(std::min(together, pixels - p) * count, [f](auto& out, const auto& in, const auto& factor,
+                                                                      const auto& term) {
                 out = factor * in + term;
                 f.value(out);
             }, values, values, scale, shift);
