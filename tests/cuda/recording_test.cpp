@@ -62,8 +62,10 @@ TEST_CASE("steps that are played back, from frames on the device, are those that
          Precision::tf32},
         // More weights a line than there was room for at first.
         {"wide blurs", even_film(), {.epochs = 2, .batch = 2, .augmentation = PublishedAugmentation{.blur_max = 4}}, 4},
+        {"losses of overlaps", even_film(), {.epochs = 1, .batch = 4, .rate = 1e-2,
+          .loss = {.name = "focal+dice:0.5+tversky:2:0.4:0.6"}, .size = 16}, 3},
     };
-    const int chosen = GENERATE(0, 1, 2, 3, 4, 5, 6);
+    const int chosen = GENERATE(0, 1, 2, 3, 4, 5, 6, 7);
     const Case& c = cases[chosen];
     INFO(c.name);
     const Steps expected = run(c.film, c.options, c.steps, false, false, c.single_frame, c.precision);
@@ -80,7 +82,10 @@ TEST_CASE("a step that is played back copies one list to the device, and takes n
     Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{}, even_film().tasks(),
                   random};
     const auto film = synthesize({.sequences = 3, .frames = 6, .size = 32});
-    Trainer<decltype(model)> trainer(model, film, {.epochs = 1, .batch = 4, .clip = 1, .size = 16});
+    const std::string loss = GENERATE("focal", "focal+dice");
+    INFO(loss);
+    Trainer<decltype(model)> trainer(model, film,
+                                     {.epochs = 1, .batch = 4, .clip = 1, .loss = {.name = loss}, .size = 16});
     for (int i = 0; i < 3; ++i) trainer.step();
     const auto held = emulated.memory().held(), in_use = emulated.memory().in_use();
     const Index meetings = emulated.meetings();
@@ -98,7 +103,10 @@ TEST_CASE("a loss that is no number is told a step late, with the number of its 
     Random random{7};
     Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{}, even_film().tasks(),
                   random};
-    Trainer<decltype(model)> trainer(model, even_film(), {.epochs = 1, .batch = 2, .rate = 1e38, .size = 16});
+    const std::string loss = GENERATE("focal", "dice");
+    INFO(loss);
+    Trainer<decltype(model)> trainer(
+        model, even_film(), {.epochs = 1, .batch = 2, .rate = 1e38, .loss = {.name = loss}, .size = 16});
     trainer.step();
     CHECK(std::isfinite(trainer.position().loss_sum));
     CHECK_NOTHROW(trainer.step());
@@ -121,8 +129,25 @@ TEST_CASE("an augmentation that does more than it says it draws is the host's") 
 }
 
 TEST_CASE("a step within which the host meets the device is run every time") {
-    const TrainOptions options{.epochs = 1, .batch = 4, .loss = {.name = "dice"}, .size = 16};
-    check_equal(run(even_film(), options, 2, true, true), run(even_film(), options, 2, false, false));
+    const LossFactory<Emulated> told = [](Emulated& backend, std::span<const double> weights) {
+        return AnyLoss<Emulated>([focal = FocalLoss<Emulated>(backend, {}, weights)](
+                                     const Variable<Emulated>& logits, const Tensor<Emulated, std::uint8_t>& labels) {
+            const auto loss = focal(logits, labels);
+            CHECK(number_in(value_of(loss)) > 0);
+            return loss;
+        });
+    };
+    const auto weights_after_steps = [&](bool graphs) {
+        Emulated emulated({.graphs = graphs});
+        Random random{7};
+        Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{},
+                      even_film().tasks(), random};
+        Trainer<decltype(model)> trainer(model, even_film(), {.epochs = 1, .batch = 4, .size = 16}, told);
+        trainer.step();
+        trainer.step();
+        return download(model.parameters().values);
+    };
+    CHECK((weights_after_steps(true) == weights_after_steps(false)));
 }
 
 TEST_CASE("work that copies or waits is not recorded, and the backend goes on") {

@@ -9,6 +9,7 @@
 
 #include "../cuda/convolution_statistics.hpp"
 #include "../cuda/joined_loss.hpp"
+#include "../cuda/overlap_loss.hpp"
 #include "../cuda/pending_slopes.hpp"
 #include "../cuda/rounded_convolutions.hpp"
 #include "tested.hpp"
@@ -124,6 +125,7 @@ int main(int argc, char** argv) try {
         Tested again;
         failures.add("single: twice the same bits", testing::check_equal_bits(*gpu, again));
         if (!with_cudnn) failures.add("single: exact convolutions", testing::check_exact_convolutions(*gpu));
+        failures.add("single: losses of overlaps, played back", testing::check_overlap_loss(*gpu));
         failures.add("single: slopes that wait for a batch norm's way back", testing::check_pending_slopes(*gpu, false));
         failures.add("single: sums of a batch norm's way back", testing::check_slope_sums(*gpu, false));
         if (with_cudnn) {

@@ -133,6 +133,8 @@ public:
                                      Out dbias);
     void overlap_sums(In logits, InLabels labels, Out sums);
     void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits);
+    void overlap_loss(In sums, const TverskyOptions& options, Out loss, Out slopes);
+    void overlap_backward(In logits, InLabels labels, In slopes, In dloss, Out dlogits);
 
     void adamw(const AdamWStep& step, In gradient, Out parameter, Out first_moment, Out second_moment);
     void sgd(const SgdStep& step, In gradient, Out parameter, Out velocity);

@@ -72,6 +72,13 @@ struct FocalOptions {
     double smoothing = 0;
 };
 
+/// Options of the Tversky loss; the defaults are the Dice loss.
+struct TverskyOptions {
+    double false_positives = 0.5;  ///< weight of what is predicted and not there
+    double false_negatives = 0.5;  ///< weight of what is there and not predicted
+    double smoothing = 1;          ///< added to twice the overlap and to the sum it is divided by
+};
+
 /// One step of Adam with decoupled weight decay.
 ///
 /// @source Loshchilov and Hutter 2019, Algorithm 2

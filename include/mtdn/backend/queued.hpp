@@ -39,8 +39,21 @@ concept limits_norms = requires(B& b, detail::Out<B> x, double limit) {
     { b.limit_norm(x, limit) } -> std::same_as<void>;
 };
 
+/// Divides the sums of overlaps itself.
+///
+/// `b.overlap_loss(sums, options, loss, slopes)`: of what `overlap_sums` gives, loss (1, 1, 1, 1) is the Tversky loss,
+///   slopes (2, 1, 1, C) its derivatives by the first two sums.
+/// `b.overlap_backward(logits, labels, slopes, dloss, dlogits)`: as without dloss (1, 1, 1, 1), times that.
+template <class B>
+concept divides_overlaps = requires(B& b, detail::In<B> x, detail::InLabels<B> labels, const TverskyOptions& options,
+                                    detail::Out<B> y) {
+    { b.overlap_loss(x, options, y, y) } -> std::same_as<void>;
+    { b.overlap_backward(x, labels, x, x, y) } -> std::same_as<void>;
+};
+
 /// A backend whose host does not wait within a training step.
 template <class B>
-concept QueuedBackend = Backend<B> && reads_numbers_later<B> && records_work<B> && limits_norms<B>;
+concept QueuedBackend =
+    Backend<B> && reads_numbers_later<B> && records_work<B> && limits_norms<B> && divides_overlaps<B>;
 
 }  // namespace mtdn

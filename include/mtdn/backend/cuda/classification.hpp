@@ -215,8 +215,34 @@ struct Overlap {
     }
 };
 
+/// The Tversky loss of sums by class, and its slopes by the first two of them; in double precision, the host's way.
+struct OverlapResult {
+    Pixels<const float> sums;
+    int classes;
+    double false_positives, false_negatives, smoothing;
+    Pixels<float> loss, slopes;
+
+    MTDN_DEVICE void operator()(Index) const {
+        int present = 0;
+        for (int c = 0; c < classes; ++c) present += sums.at(2, c) > 0 ? 1 : 0;
+        const double a = 2 * false_positives, b = 2 * false_negatives;
+        double total = 0;
+        for (int c = 0; c < classes; ++c) {
+            const double overlap = sums.at(0, c), predicted = sums.at(1, c), labelled = sums.at(2, c);
+            const double above = 2 * overlap + smoothing;
+            const double below = (2 - a - b) * overlap + a * predicted + b * labelled + smoothing;
+            const bool counts = labelled > 0;
+            const double factor = counts ? -1 / (below * below * present) : 0.0;
+            if (counts) total += (1 - above / below) / present;
+            slopes.at(0, c) = counts ? static_cast<float>(factor * (2 * below - (2 - a - b) * above)) : 0.0F;
+            slopes.at(1, c) = counts ? static_cast<float>(factor * (-a * above)) : 0.0F;
+        }
+        loss.at(0, 0) = static_cast<float>(total);
+    }
+};
+
 struct OverlapBackward {
-    Pixels<const float> logits, slopes;
+    Pixels<const float> logits, slopes, dloss;  // without the last one it is 1
     Labels labels;
     MTDN_DEVICE float slope(int c, int label) const {
         return slopes.at(1, c) + (c == label ? slopes.at(0, c) : 0.0F);
@@ -228,7 +254,7 @@ struct OverlapBackward {
         float above = 0;  // the slope less its mean, without cancellation where one probability is nearly 1
         for (int k = 0; k < labels.classes; ++k)
             above += softmax.probability(k) * (slope(c, label) - slope(k, label));
-        return softmax.probability(c) * above;
+        return (dloss.data ? dloss.at(0, 0) : 1.0F) * softmax.probability(c) * above;
     }
 };
 
@@ -287,10 +313,21 @@ void CudaFor<D>::overlap_sums(In logits, InLabels labels, Out sums) {
     for_each_element(*queue_, sums, Mean{totals.data(), channels, 1});
 }
 template <class D>
-void CudaFor<D>::overlap_backward(In logits, InLabels labels, In slopes, Out dlogits) {
+void CudaFor<D>::overlap_loss(In sums, const TverskyOptions& options, Out loss, Out slopes) {
+    using namespace detail::cuda;
+    for_each(*queue_, 1,
+             OverlapResult{sums, static_cast<int>(sums.shape.channels), options.false_positives,
+                           options.false_negatives, options.smoothing, loss, slopes});
+}
+template <class D>
+void CudaFor<D>::overlap_backward(In logits, InLabels labels, In slopes, In dloss, Out dlogits) {
     using namespace detail::cuda;
     for_each_element(*queue_, dlogits,
-                     OverlapBackward{logits, slopes, {labels, static_cast<int>(logits.shape.channels)}});
+                     OverlapBackward{logits, slopes, dloss, {labels, static_cast<int>(logits.shape.channels)}});
+}
+template <class D>
+void CudaFor<D>::overlap_backward(In logits, InLabels labels, In slopes, Out dlogits) {
+    overlap_backward(logits, labels, slopes, In{}, dlogits);
 }
 
 }  // namespace mtdn
