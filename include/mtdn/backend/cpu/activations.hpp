@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include <mtdn/backend/cpu/exponential.hpp>
 #include <mtdn/backend/options.hpp>
@@ -110,6 +111,7 @@ void with_activation(Activation activation, Body&& body) {
 /// Applies the activation in place to `pixels` pixels of `channels` values, `step` apart.
 template <class I>
 void activate_pixels(float* values, Index pixels, Index step, Index channels, Activation activation) {
+    if (step == channels) channels *= std::exchange(pixels, 1);
     with_activation<I>(activation, [&](auto f) {
         for (Index p = 0; p < pixels; ++p, values += step)
             for_vectors<I>(channels, [f](auto& out, const auto& in) {

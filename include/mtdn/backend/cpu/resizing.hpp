@@ -61,6 +61,11 @@ void resize(Workspace& workspace, CpuIn<I> x, CpuOut<I> y) {
             const float* c = x.at(frame, vertical.second, horizontal.first);
             const float* d = x.at(frame, vertical.second, horizontal.second);
             const float v = vertical.share, h = horizontal.share;
+            if (channels < I::floats) {  // not worth a vector
+                for (Index i = 0; i < channels; ++i)
+                    to[i] = (1 - v) * ((1 - h) * a[i] + h * b[i]) + v * ((1 - h) * c[i] + h * d[i]);
+                continue;
+            }
             for_vectors<I>(channels, [v, h](auto& out, const auto& va, const auto& vb, const auto& vc, const auto& vd) {
                 out = (1 - v) * ((1 - h) * va + h * vb) + v * ((1 - h) * vc + h * vd);
             }, to, a, b, c, d);
