@@ -35,9 +35,6 @@ using TaskMasks = std::map<std::string, Masks>;
 /// Labels, (frames, height, width): class indices, or `ignore_label`.
 using Labels = Array<std::uint8_t, 3>;
 
-/// Label of a pixel that counts neither in a loss nor in a score.
-inline constexpr std::uint8_t ignore_label = 255;
-
 /// An uninitialised array of the given size: `make_array<float>(n, h, w)`.
 template <class T, class... Sizes>
 Array<T, sizeof...(Sizes)> make_array(Sizes... sizes) {

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <ostream>
 
 namespace mtdn {
 
 /// Counts, offsets and sizes. Signed, so that differences are what they look like.
 using Index = std::ptrdiff_t;
+
+/// Label of a pixel that counts neither in a loss nor in a score.
+inline constexpr std::uint8_t ignore_label = 255;
 
 /// Size of a channels-last tensor (NHWC): frames, height, width, channels.
 ///

@@ -63,7 +63,7 @@ private:
         double sums[] = {own * number_in(loss), own};
         if (own == 1) {  // of one pixel, or of none
             const auto codes = download(labels);
-            sums[1] = std::all_of(codes.begin(), codes.end(), [](auto code) { return code == 255; }) ? 0 : 1;
+            sums[1] = std::all_of(codes.begin(), codes.end(), [](auto code) { return code == ignore_label; }) ? 0 : 1;
         }
         ranks.all_reduce(sums);
         const double all = options_.reduction == Reduction::none || sums[1] == 0 ? 1 : sums[1];

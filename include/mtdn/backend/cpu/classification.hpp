@@ -104,15 +104,13 @@ void for_tiles(Workspace& workspace, CpuIn<I> x, Index count, Body&& body, Join&
 template <class I>
 class CheckedLabels {
 public:
-    static constexpr std::uint8_t ignore = 255;
-
     CheckedLabels(const char* operation, CpuLabels<I> labels, Index classes)
         : operation_(operation), labels_(labels), classes_(classes), wrong_(labels.shape.pixels()) {}
 
     /// Label of a pixel, or −1 if it does not count.
     Index operator[](Index pixel) {
         const std::uint8_t label = *labels_.pixel(pixel);
-        if (label == ignore) return -1;
+        if (label == ignore_label) return -1;
         if (label < classes_) return label;
         for (Index known = wrong_; pixel < known && !wrong_.compare_exchange_weak(known, pixel);) {
         }
@@ -123,7 +121,7 @@ public:
     void check() const {
         if (const Index pixel = wrong_; pixel < labels_.shape.pixels())
             fail<DataError>(operation_, ": label ", int{*labels_.pixel(pixel)}, " in pixel ", pixel, " of ",
-                            labels_.shape, ", expected less than ", classes_, " or ", int{ignore});
+                            labels_.shape, ", expected less than ", classes_, " or ", int{ignore_label});
     }
 
 private:

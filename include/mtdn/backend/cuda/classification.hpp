@@ -10,8 +10,6 @@ namespace mtdn {
 namespace detail::cuda {
 inline namespace MTDN_KERNELS {
 
-inline constexpr std::uint8_t ignored_label = 255;
-
 /// Softmax of one pixel, from its logits whenever asked for: nothing is kept by channel.
 struct PixelSoftmax {
     const float* logits;
@@ -76,7 +74,7 @@ struct ArgMax {
     }
 };
 
-/// Labels below `classes`; others, 255 among them, do not count.
+/// Labels below `classes`; others, `ignore_label` among them, do not count.
 struct Labels {
     Pixels<const std::uint8_t> labels;
     int classes;
@@ -87,7 +85,7 @@ struct Labels {
     }
 };
 
-/// Lowers a word to the first pixel whose label is neither a class nor 255, as `LabelChecks` reads it.
+/// Lowers a word to the first pixel whose label is neither a class nor `ignore_label`, as `LabelChecks` reads it.
 struct FirstWrongLabel {
     static constexpr int threads = 256;
     Labels labels;
@@ -99,7 +97,7 @@ struct FirstWrongLabel {
         const Index p = block.number() * threads + block.thread();
         if (p >= count || labels(p) >= 0) return;
         const Index label = labels.labels.at(p, 0);
-        if (label != ignored_label)
+        if (label != ignore_label)
             block.lower(wrong, ((check << LabelChecks::pixel_bits) + p) * (1 << LabelChecks::label_bits) + label);
     }
 };

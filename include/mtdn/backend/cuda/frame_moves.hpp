@@ -125,24 +125,23 @@ struct PlaceLabel {
     Index frames;
     Extent canvas;
     Pixels<std::uint8_t> labels;
-    static constexpr std::uint8_t none = 255;
 
     MTDN_DEVICE std::uint8_t mask(Index frame, Index row, Index column) const {
         const FrameMove& move = list.move(frame);
-        if (row >= move.height || column >= move.width) return none;
+        if (row >= move.height || column >= move.width) return ignore_label;
         const Index y = list.table(move.rows)[move.height + row], x = list.table(move.columns)[move.width + column];
         return store[move.origin + y * move.down + x * move.across];
     }
     MTDN_DEVICE void operator()(Index i) const {
         const Extent::Place at = canvas.place(i);
         const FrameItem& item = list.item(frames, at.frame);
-        std::uint8_t label = none;
+        std::uint8_t label = ignore_label;
         if (item.query >= 0) {
             label = mask(item.query, at.row, at.column);
             if (item.partner >= 0) {
                 const std::uint8_t partner = mask(item.partner, at.row, at.column);
-                const bool counts = label != none && partner != none;
-                label = counts ? static_cast<std::uint8_t>(2 * label + partner) : none;
+                const bool counts = label != ignore_label && partner != ignore_label;
+                label = counts ? static_cast<std::uint8_t>(2 * label + partner) : ignore_label;
             }
         }
         labels.at(i, 0) = label;

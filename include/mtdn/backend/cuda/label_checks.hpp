@@ -31,7 +31,7 @@ public:
         const Check& check = checks_[static_cast<std::size_t>(word >> (pixel_bits + label_bits))];
         const Index pixel = word >> label_bits & ((Index{1} << pixel_bits) - 1);
         fail<DataError>(check.operation, ": label ", word & ((1 << label_bits) - 1), " in pixel ", pixel, " of ",
-                        check.labels, ", expected less than ", check.classes, " or 255");
+                        check.labels, ", expected less than ", check.classes, " or ", int{ignore_label});
     }
 
 private:

@@ -10,9 +10,6 @@
 
 namespace mtdn::detail::reference {
 
-/// Label of pixels that do not count.
-inline constexpr std::uint8_t ignored = 255;
-
 /// log p of one pixel's channels, finite for any finite logits.
 template <class T>
 std::vector<Wide<T>> log_probabilities(const T* logits, Index channels) {
@@ -78,9 +75,9 @@ void arg_max(View<B, const T> x, View<B, std::uint8_t> codes) {
 template <class B, class T>
 Index label_of(const char* operation, View<B, const T> logits, View<B, const std::uint8_t> labels, Index pixel) {
     const Index label = labels.pixel(pixel)[0];
-    if (label == ignored) return -1;
+    if (label == ignore_label) return -1;
     require<DataError>(label < logits.shape.channels, operation, ": label ", label, " in pixel ", pixel, " of ",
-                       labels.shape, ", expected less than ", logits.shape.channels, " or ", int{ignored});
+                       labels.shape, ", expected less than ", logits.shape.channels, " or ", int{ignore_label});
     return label;
 }
 
