@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/core/error.hpp>
+#include <mtdn/data/grey_range.hpp>
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/io/file.hpp>
 #include <mtdn/io/image.hpp>
@@ -18,6 +20,20 @@ mtdn::Array<T, 2> plane(const mtdn::Array<T, 3>& stack, mtdn::Index i) {
     auto result = mtdn::make_array<T>(mtdn::extent(stack, 1), mtdn::extent(stack, 2));
     std::copy_n(mtdn::frame_data(stack, i), result.size(), result.data());
     return result;
+}
+
+/// A frame that no film is read with; `warnings` gets one where it is nearly black.
+///
+/// @param white that of 16 bits; none: 65535
+inline mtdn::Image read_alone(const std::filesystem::path& path, std::optional<int> white,
+                              std::vector<mtdn::Warning>& warnings) {
+    const auto picture = mtdn::read_image(path);
+    auto frame = mtdn::to_frame(picture, white.value_or(65535));
+    mtdn::GreyRange range;
+    if (!white) range.add(picture, frame);
+    if (const auto likely = range.likely_white())
+        warnings.push_back(mtdn::nearly_black(path, std::to_string(range.brightest()), *likely));
+    return frame;
 }
 
 /// The name that a frame's masks and pictures get.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,8 @@ struct OverlayOptions {
 
 /// Masks over a frame, one colour a task.
 ///
-/// Where several masks cover a pixel, the last one's colour is seen: A2, which lies within A1, comes after it.
+/// Where several masks cover a pixel, the colour of the smallest of them in this frame is seen, so that A2, which lies
+/// within A1, stays in sight whatever it is called; of equally large ones, the last one's.
 ///
 /// @throws ShapeError if a mask has another size than the frame; OptionError
 inline Picture overlay(const Image& frame, const std::vector<Mask>& masks, const OverlayOptions& options = {}) {
@@ -27,8 +30,16 @@ inline Picture overlay(const Image& frame, const std::vector<Mask>& masks, const
                          options.opacity);
     const Picture ground = grey_picture(frame);
     Picture picture = ground;
-    for (std::size_t i = 0; i < masks.size(); ++i) {
-        detail::require_same_size(masks[i], frame, "overlay", concatenate("mask ", i), "frame");
+    std::vector<Index> areas;
+    for (const Mask& mask : masks) {
+        detail::require_same_size(mask, frame, "overlay", concatenate("mask ", areas.size()), "frame");
+        areas.push_back(std::count(mask.begin(), mask.end(), std::uint8_t{1}));
+    }
+    std::vector<std::size_t> larger_first(masks.size());
+    std::iota(larger_first.begin(), larger_first.end(), std::size_t{0});
+    std::stable_sort(larger_first.begin(), larger_first.end(),
+                     [&](std::size_t a, std::size_t b) { return areas[a] > areas[b]; });
+    for (const std::size_t i : larger_first) {
         const Colour colour = options.palette.task(static_cast<Index>(i));
         // Each colour is laid over the frame, not over the colours before it.
         for (Index k = 0; k < static_cast<Index>(masks[i].size()); ++k) {
@@ -40,7 +51,7 @@ inline Picture overlay(const Image& frame, const std::vector<Mask>& masks, const
     return picture;
 }
 
-/// The masks of all tasks, in the order of their names, over one frame of a sequence.
+/// The masks of all tasks over one frame of a sequence; colours go by the order of the tasks' names.
 ///
 /// @shape  frames (N, H, W, C), every task's masks (N, H, W)
 /// @throws ShapeError, OptionError
