@@ -16,16 +16,16 @@ class FrameReader {
 public:
     /// Reads the first frame, for its size.
     ///
-    /// @param white that of frames of 16 bits; none: 65535, and a warning where the first is nearly black
+    /// @param white_count of frames of 16 bits; none: 65535, and a warning where the first is nearly black
     /// @throws DataError if there are no frames; IoError, OptionError
-    explicit FrameReader(const std::filesystem::path& path, std::optional<int> white = std::nullopt)
-        : name_(film_name(path)), files_(files_at(path)), white_(white.value_or(65535)) {
+    explicit FrameReader(const std::filesystem::path& path, std::optional<int> white_count = std::nullopt)
+        : name_(film_name(path)), files_(files_at(path)), white_(white_count.value_or(65535)) {
         require<DataError>(files_.size() > 0, path.string(), ": no frames found; expected *.png or *.tif");
         if (files_.pages > 0) stack_.emplace(files_.files[0]);
         const auto first = raw(0);
         size_ = {first.height, first.width};
         GreyRange range;
-        if (!white) range.add(first, to_frame(first));
+        if (!white_count) range.add(first, to_frame(first));
         if (const auto likely = range.likely_white())
             warnings_.push_back(nearly_black(
                 path, concatenate(range.brightest(), " in the first, ", files_.name(0)), *likely));

@@ -30,8 +30,8 @@ public:
     /// What seems to be white where no pixel reaches beyond a quarter of the range: the most that a camera of 10, 12 or
     /// 14 bits counts, whichever the film fits.
     std::optional<int> likely_white() const {
-        for (const int white : {1023, 4095, 16383})
-            if (brightest_ >= 0 && brightest_ <= white) return white;
+        for (const int most : {1023, 4095, 16383})
+            if (brightest_ >= 0 && brightest_ <= most) return most;
         return std::nullopt;
     }
 
@@ -42,11 +42,11 @@ private:
 /// The warning of such a film, or of several in one folder.
 ///
 /// @param brightest count, or each film's
-/// @param white     what seems to be white
-[[gnu::cold]] inline Warning nearly_black(const std::filesystem::path& where, const std::string& brightest, int white) {
+/// @param likely    what seems to be white
+[[gnu::cold]] inline Warning nearly_black(const std::filesystem::path& where, const std::string& brightest, int likely) {
     return {concatenate(where.string(), ": frames of 16 bits are nearly black, the brightest count of 65535 being ",
-                        brightest, "; where a camera has fewer bits, say which count is white: \"white\": ", white,
-                        " in dataset.json, or --white ", white, " for frames alone")};
+                        brightest, "; where a camera has fewer bits, say which count is white: \"white\": ", likely,
+                        " in dataset.json, or --white ", likely, " for frames alone")};
 }
 
 }  // namespace mtdn

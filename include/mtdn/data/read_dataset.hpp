@@ -108,10 +108,10 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
     for (Index i : kept) sequence.frame_names.push_back(files.name(i));
     GreyRange range;
     sequence.frames = read_frame_files(files, kept, manifest.white, range);
-    if (const auto white = range.likely_white()) {
+    if (const auto likely = range.likely_white()) {
         const char* comma = findings.dark.empty() ? "" : ", ";
         findings.dark += concatenate(comma, range.brightest(), " (\"", manifest.name, "\")");
-        findings.white = std::max(findings.white, *white);
+        findings.white = std::max(findings.white, *likely);
     }
     for (const auto& [task, pattern] : manifest.tasks) {
         if (!only_tasks.empty() && std::find(only_tasks.begin(), only_tasks.end(), task) == only_tasks.end()) continue;
@@ -212,14 +212,14 @@ inline Dataset read_dataset(const std::filesystem::path& folder, const DatasetOp
 /// Reads frames alone: the pictures of one folder in natural order, or the pages of one TIFF file; `film_name` is its
 /// name.
 ///
-/// @param white that of frames of 16 bits; none: 65535, and a warning where they are nearly black
+/// @param white_count of frames of 16 bits, as `to_frame` has it; none: 65535, and a warning where they are nearly black
 /// @throws DataError, IoError, OptionError
 inline Sequence read_frames(const std::filesystem::path& path, std::optional<TimeRule> time = std::nullopt,
-                            std::optional<int> white = std::nullopt) {
+                            std::optional<int> white_count = std::nullopt) {
     SequenceManifest manifest;
     manifest.name = film_name(path);
     manifest.time = time;
-    manifest.white = white;
+    manifest.white = white_count;
     const bool is_folder = std::filesystem::is_directory(path);
     const auto folder = is_folder ? path : path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
     manifest.frames = is_folder ? detail::frames_in(path, "") : path.filename().string();

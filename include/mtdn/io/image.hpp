@@ -39,14 +39,14 @@ inline RawImage read_image(const std::filesystem::path& path) {
 ///
 /// Alpha is dropped, R = G = B gives that value, any other colour its Rec. 601 luma.
 ///
-/// @param white the count that is white in a picture of 16 bits, as 4095 of a camera of 12; brighter ones are white too
+/// @param white_count what is white in a picture of 16 bits, as 4095 of a camera of 12; brighter pixels are white, too
 /// @throws OptionError if it is not in 1…65535
 /// @source specification §6, "Reading a frame"
-inline Image to_frame(const RawImage& raw, int white = 65535) {
-    require<OptionError>(white >= 1 && white <= 65535, "to_frame: the count that is white must lie in 1 … 65535, got ",
-                         white);
+inline Image to_frame(const RawImage& raw, int white_count = 65535) {
+    require<OptionError>(white_count >= 1 && white_count <= 65535,
+                         "to_frame: the count that is white must lie in 1 … 65535, got ", white_count);
     auto image = make_array<float>(raw.height, raw.width);
-    const float top = raw.bits == 16 ? static_cast<float>(white) : 255.0f;
+    const float top = raw.bits == 16 ? static_cast<float>(white_count) : 255.0f;
     float* out = image.data();
     for (Index i = 0; i < raw.height * raw.width; ++i) {
         const auto* p = raw.values.data() + i * raw.channels;
@@ -101,8 +101,8 @@ inline Mask to_mask(const RawImage& raw, MaskPolarity polarity, std::optional<do
 /// Reads a frame, PNG or TIFF, as grey values in [0, 1]; see `to_frame`.
 ///
 /// @throws IoError, OptionError
-inline Image read_frame(const std::filesystem::path& path, int white = 65535) {
-    return to_frame(read_image(path), white);
+inline Image read_frame(const std::filesystem::path& path, int white_count = 65535) {
+    return to_frame(read_image(path), white_count);
 }
 
 /// Reads a mask, PNG or TIFF, as 0 and 1; see `to_mask`. The threshold is on the scale of 8 bits, 0…255.
