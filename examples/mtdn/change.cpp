@@ -16,7 +16,7 @@ namespace {
 
 using mtdn::Index;
 
-void compare(const std::string& model, const std::vector<std::string>& frames, std::optional<int> white,
+void compare(const std::string& model, const std::vector<std::string>& frames, int white,
              const std::string& out, const mtdn::Palette& palette, const Common& common) {
     const auto network = open_network(model, common.machine);
     std::vector<mtdn::Warning> dark;
@@ -56,7 +56,7 @@ void add_change(CLI::App& app, Common& common) {
     struct Options {
         std::string model, out, palette;
         std::vector<std::string> frames;
-        std::optional<int> white;
+        int white = 0;
     };
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("change", "Shows the change between two frames: a map and the logits of every task");

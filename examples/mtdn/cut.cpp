@@ -10,7 +10,7 @@
 void add_cut(CLI::App& app, Common& common) {
     struct Options {
         std::string frames, regions, out;
-        std::optional<int> white;
+        int white = 0;
     };
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("cut", "Cuts regions out of a film of any length: a dataset, one sequence a region");

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
 #include <mtdn/io/json.hpp>
@@ -17,7 +16,7 @@ struct LargeOptions {
     mtdn::AnyPredictionFusion fusion{};
     mtdn::TileOptions tiles{};
     mtdn::MaskPolarity polarity{};
-    std::optional<int> white{};  ///< of frames of 16 bits
+    int white = 0;  ///< of frames of 16 bits
 };
 
 /// Segments a film by tiles: `<out>/<name>/<task>/<frame name>`, or `<out>/<name>/<task>.tif`.

@@ -41,8 +41,8 @@ void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::stri
         ->check(CLI::Range(0, 255));
 }
 
-CLI::Option* add_white(CLI::App& command, std::optional<int>& white) {
-    return command
+void add_white(CLI::App& command, int& white) {
+    command
         .add_option("--white", white,
                     "Count that is white in frames of 16 bits, as 4095 of a camera of 12 bits; 65535 if not given")
         ->check(CLI::Range(1, 65535));

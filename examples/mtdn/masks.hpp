@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,15 +23,15 @@ mtdn::Array<T, 2> plane(const mtdn::Array<T, 3>& stack, mtdn::Index i) {
 
 /// A frame that no film is read with; `warnings` gets one where it is nearly black.
 ///
-/// @param white that of 16 bits; none: 65535
-inline mtdn::Image read_alone(const std::filesystem::path& path, std::optional<int> white,
+/// @param white that of 16 bits; 0: 65535
+inline mtdn::Image read_alone(const std::filesystem::path& path, int white,
                               std::vector<mtdn::Warning>& warnings) {
     const auto picture = mtdn::read_image(path);
-    auto frame = mtdn::to_frame(picture, white.value_or(65535));
+    auto frame = mtdn::to_frame(picture, white);
     mtdn::GreyRange range;
-    if (!white) range.add(picture, frame);
-    if (const auto likely = range.likely_white())
-        warnings.push_back(mtdn::nearly_black(path, std::to_string(range.brightest()), *likely));
+    if (white == 0) range.add(picture, frame);
+    if (range.likely_white() > 0)
+        warnings.push_back(mtdn::nearly_black(path, std::to_string(range.brightest()), range.likely_white()));
     return frame;
 }
 

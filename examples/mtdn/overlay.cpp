@@ -22,7 +22,7 @@ struct OverlayCommand {
     std::string frames, data, sequence, animation, strip, palette;
     std::vector<std::string> masks, labels;
     std::vector<int> polarity;
-    std::optional<int> white;
+    int white = 0;
     std::optional<double> threshold, interval;
     mtdn::OverlayOptions overlay;
     mtdn::AnimationOptions play;
@@ -99,7 +99,7 @@ void overlay(OverlayCommand c, const Common& common) {
     using mtdn::OptionError;
     mtdn::require<OptionError>(c.frames.empty() != c.data.empty(), "overlay: give either --frames or --data");
     mtdn::require<OptionError>(c.data.empty() == c.sequence.empty(), "overlay: --data and --sequence belong together");
-    mtdn::require<OptionError>(!c.white || c.data.empty(),
+    mtdn::require<OptionError>(c.white == 0 || c.data.empty(),
                                "overlay: --white is of --frames; --data has it in dataset.json");
     mtdn::require<OptionError>(!c.animation.empty() || !c.strip.empty(), "overlay: give --animation, --strip or both");
     mtdn::require<OptionError>(c.labels.empty() || c.labels.size() == c.masks.size(), "overlay: ", c.labels.size(),

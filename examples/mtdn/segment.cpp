@@ -27,7 +27,7 @@ struct SegmentCommand {
     std::string fusion = "backward";
     mtdn::EnsembleOptions ensemble;
     std::vector<int> polarity;
-    std::optional<int> white;
+    int white = 0;
     std::vector<std::string> inside;
     mtdn::Index flips = 1;
     bool overlays = false, uncertainty = false;
@@ -125,7 +125,7 @@ void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(c.name.empty() || c.data.empty(),
                                      "segment: sequences of --data have names; --name is of "
                                      "--frames or --watch");
-    mtdn::require<mtdn::OptionError>(!c.white || c.data.empty(),
+    mtdn::require<mtdn::OptionError>(c.white == 0 || c.data.empty(),
                                      "segment: --white is of --frames or --watch; --data has it in dataset.json");
     const auto network = open_network(c.model, common.machine);
     if (!c.watch.empty()) return segment_live(c, common, *network);

@@ -56,7 +56,7 @@ TEST_CASE("a manifest's defaults") {
     CHECK(manifest.sequences[0].frames == "frames/*.png");
     CHECK_FALSE(manifest.sequences[0].time);
     CHECK_FALSE(manifest.threshold);
-    CHECK_FALSE(manifest.sequences[0].white);
+    CHECK(manifest.sequences[0].white == 0);
     CHECK(manifest.description.pixel_size_nm == 0);
 }
 

@@ -42,8 +42,8 @@ TEST_CASE("what is white in 16 bits may be said; 8 bits have their own") {
     CHECK((to_frame(raw(1, 16, {4095, 819, 4096}), 4095) == Image{{1, 0.2f, 1}}));
     CHECK((to_frame(raw(3, 16, {4095, 4095, 4095, 0, 8190, 0}), 4095) == Image{{1, 1}}));
     CHECK((to_frame(raw(1, 8, {51, 255}), 4095) == Image{{0.2f, 1}}));
-    for (const int white : {0, 65536})
-        CHECK(message_of<OptionError>([&] { to_frame(raw(1, 8, {0}), white); }).find("1 … 65535, got ") !=
+    for (const int white : {-1, 65536})
+        CHECK(message_of<OptionError>([&] { to_frame(raw(1, 8, {0}), white); }).find("0 … 65535, got ") !=
               std::string::npos);
 }
 

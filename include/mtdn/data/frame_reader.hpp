@@ -16,19 +16,19 @@ class FrameReader {
 public:
     /// Reads the first frame, for its size.
     ///
-    /// @param white_count of frames of 16 bits; none: 65535, and a warning where the first is nearly black
+    /// @param white_count of frames of 16 bits; 0: 65535, and a warning where the first is nearly black
     /// @throws DataError if there are no frames; IoError, OptionError
-    explicit FrameReader(const std::filesystem::path& path, std::optional<int> white_count = std::nullopt)
-        : name_(film_name(path)), files_(files_at(path)), white_(white_count.value_or(65535)) {
+    explicit FrameReader(const std::filesystem::path& path, int white_count = 0)
+        : name_(film_name(path)), files_(files_at(path)), white_(white_count) {
         require<DataError>(files_.size() > 0, path.string(), ": no frames found; expected *.png or *.tif");
         if (files_.pages > 0) stack_.emplace(files_.files[0]);
         const auto first = raw(0);
         size_ = {first.height, first.width};
         GreyRange range;
-        if (!white_count) range.add(first, to_frame(first));
-        if (const auto likely = range.likely_white())
+        if (white_count == 0) range.add(first, to_frame(first));
+        if (range.likely_white() > 0)
             warnings_.push_back(nearly_black(
-                path, concatenate(range.brightest(), " in the first, ", files_.name(0)), *likely));
+                path, concatenate(range.brightest(), " in the first, ", files_.name(0)), range.likely_white()));
     }
 
     /// `film_name` of the path.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <optional>
 #include <string>
 
 #include <mtdn/core/arrays.hpp>
@@ -20,7 +19,7 @@ public:
     /// @param frame of the picture, 65535 being white
     void add(const RawImage& picture, const Image& frame) {
         if (picture.bits != 16) return;
-        const float most = *std::max_element(frame.begin(), frame.end());
+        const float most = *std::max_element(frame.data(), frame.data() + frame.size());
         brightest_ = std::max(brightest_, static_cast<int>(std::lround(65535 * most)));
     }
 
@@ -28,11 +27,11 @@ public:
     int brightest() const { return brightest_; }
 
     /// What seems to be white where no pixel reaches beyond a quarter of the range: the most that a camera of 10, 12 or
-    /// 14 bits counts, whichever the film fits.
-    std::optional<int> likely_white() const {
+    /// 14 bits counts, whichever the film fits; 0 for other films.
+    int likely_white() const {
         for (const int most : {1023, 4095, 16383})
             if (brightest_ >= 0 && brightest_ <= most) return most;
-        return std::nullopt;
+        return 0;
     }
 
 private:

@@ -34,7 +34,7 @@ struct SequenceManifest {
     std::vector<double> seconds;                             ///< one a frame; empty: by `time`
     std::optional<TimeRule> time;                            ///< none: by number where numbers rise, else by position
     bool time_is_shared = false;                             ///< `time` is all sequences', not this one's own
-    std::optional<int> white;                                ///< count that is white in frames of 16 bits; none: 65535
+    int white = 0;                                           ///< count that is white in frames of 16 bits; 0: 65535
     std::map<std::string, std::vector<double>> series;       ///< other figures of each frame
     std::string metadata = "{}";                             ///< JSON text
 };

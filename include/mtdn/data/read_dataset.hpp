@@ -26,7 +26,7 @@ struct DatasetOptions {
     std::optional<double> mask_threshold{};      ///< goes before the manifest's; 0…255; none: other values are errors
     std::string frames{};                        ///< without a manifest: pattern of frames; empty: frames/*, else *
     std::map<std::string, std::string> tasks{};  ///< without a manifest: mask patterns by task; empty: masks/<task>/*
-    std::optional<int> white{};                  ///< without a manifest: count that is white in frames of 16 bits
+    int white = 0;                               ///< without a manifest: count that is white in 16 bits; 0: 65535
     std::optional<TimeRule> time{};              ///< without a manifest: frame numbers to seconds
     std::map<std::string, Split> splits{};       ///< without a manifest: splits by sequence
     Split split = Split::test;                   ///< without a manifest: split of the sequences not in `splits`
@@ -108,10 +108,10 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
     for (Index i : kept) sequence.frame_names.push_back(files.name(i));
     GreyRange range;
     sequence.frames = read_frame_files(files, kept, manifest.white, range);
-    if (const auto likely = range.likely_white()) {
+    if (range.likely_white() > 0) {
         const char* comma = findings.dark.empty() ? "" : ", ";
         findings.dark += concatenate(comma, range.brightest(), " (\"", manifest.name, "\")");
-        findings.white = std::max(findings.white, *likely);
+        findings.white = std::max(findings.white, range.likely_white());
     }
     for (const auto& [task, pattern] : manifest.tasks) {
         if (!only_tasks.empty() && std::find(only_tasks.begin(), only_tasks.end(), task) == only_tasks.end()) continue;
@@ -212,10 +212,10 @@ inline Dataset read_dataset(const std::filesystem::path& folder, const DatasetOp
 /// Reads frames alone: the pictures of one folder in natural order, or the pages of one TIFF file; `film_name` is its
 /// name.
 ///
-/// @param white_count of frames of 16 bits, as `to_frame` has it; none: 65535, and a warning where they are nearly black
+/// @param white_count of frames of 16 bits, as `to_frame` has it; 0: 65535, and a warning where they are nearly black
 /// @throws DataError, IoError, OptionError
 inline Sequence read_frames(const std::filesystem::path& path, std::optional<TimeRule> time = std::nullopt,
-                            std::optional<int> white_count = std::nullopt) {
+                            int white_count = 0) {
     SequenceManifest manifest;
     manifest.name = film_name(path);
     manifest.time = time;

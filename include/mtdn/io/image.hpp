@@ -39,14 +39,15 @@ inline RawImage read_image(const std::filesystem::path& path) {
 ///
 /// Alpha is dropped, R = G = B gives that value, any other colour its Rec. 601 luma.
 ///
-/// @param white_count what is white in a picture of 16 bits, as 4095 of a camera of 12; brighter pixels are white, too
-/// @throws OptionError if it is not in 1…65535
+/// @param white_count what is white in a picture of 16 bits, as 4095 of a camera of 12; 0 is 65535. Brighter pixels are
+///                    white, too
+/// @throws OptionError if it is not in 0…65535
 /// @source specification §6, "Reading a frame"
-inline Image to_frame(const RawImage& raw, int white_count = 65535) {
-    require<OptionError>(white_count >= 1 && white_count <= 65535,
-                         "to_frame: the count that is white must lie in 1 … 65535, got ", white_count);
+inline Image to_frame(const RawImage& raw, int white_count = 0) {
+    require<OptionError>(white_count >= 0 && white_count <= 65535,
+                         "to_frame: the count that is white must lie in 0 … 65535, got ", white_count);
     auto image = make_array<float>(raw.height, raw.width);
-    const float top = raw.bits == 16 ? static_cast<float>(white_count) : 255.0f;
+    const float top = raw.bits != 16 ? 255.0f : white_count > 0 ? static_cast<float>(white_count) : 65535.0f;
     float* out = image.data();
     for (Index i = 0; i < raw.height * raw.width; ++i) {
         const auto* p = raw.values.data() + i * raw.channels;
@@ -101,7 +102,7 @@ inline Mask to_mask(const RawImage& raw, MaskPolarity polarity, std::optional<do
 /// Reads a frame, PNG or TIFF, as grey values in [0, 1]; see `to_frame`.
 ///
 /// @throws IoError, OptionError
-inline Image read_frame(const std::filesystem::path& path, int white_count = 65535) {
+inline Image read_frame(const std::filesystem::path& path, int white_count = 0) {
     return to_frame(read_image(path), white_count);
 }
 

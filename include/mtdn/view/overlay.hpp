@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -31,22 +30,18 @@ inline Picture overlay(const Image& frame, const std::vector<Mask>& masks, const
     const Picture ground = grey_picture(frame);
     Picture picture = ground;
     std::vector<Index> areas;
-    for (const Mask& mask : masks) {
-        detail::require_same_size(mask, frame, "overlay", concatenate("mask ", areas.size()), "frame");
-        areas.push_back(std::count(mask.begin(), mask.end(), std::uint8_t{1}));
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+        detail::require_same_size(masks[i], frame, "overlay", concatenate("mask ", i), "frame");
+        areas.push_back(std::count(masks[i].data(), masks[i].data() + masks[i].size(), std::uint8_t{1}));
     }
-    std::vector<std::size_t> larger_first(masks.size());
-    std::iota(larger_first.begin(), larger_first.end(), std::size_t{0});
-    std::stable_sort(larger_first.begin(), larger_first.end(),
-                     [&](std::size_t a, std::size_t b) { return areas[a] > areas[b]; });
-    for (const std::size_t i : larger_first) {
-        const Colour colour = options.palette.task(static_cast<Index>(i));
-        // Each colour is laid over the frame, not over the colours before it.
-        for (Index k = 0; k < static_cast<Index>(masks[i].size()); ++k) {
-            if (masks[i].data()[k] != 1) continue;
-            const Index y = k / extent(frame, 1), x = k % extent(frame, 1);
-            set_pixel(picture, y, x, blend(pixel(ground, y, x), colour, options.opacity));
-        }
+    for (Index k = 0; k < extent(frame, 0) * extent(frame, 1); ++k) {
+        std::size_t seen = masks.size();
+        for (std::size_t i = 0; i < masks.size(); ++i)
+            if (masks[i].data()[k] == 1 && (seen == masks.size() || areas[i] <= areas[seen])) seen = i;
+        if (seen == masks.size()) continue;
+        const Index y = k / extent(frame, 1), x = k % extent(frame, 1);
+        const Colour colour = options.palette.task(static_cast<Index>(seen));
+        set_pixel(picture, y, x, blend(pixel(ground, y, x), colour, options.opacity));
     }
     return picture;
 }
