@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli.hpp"
+#include "masks.hpp"
 #include "network.hpp"
 
 #include <mtdn/change/accumulator.hpp>
@@ -15,10 +16,12 @@ namespace {
 
 using mtdn::Index;
 
-void compare(const std::string& model, const std::vector<std::string>& frames, const std::string& out,
-             const mtdn::Palette& palette, const Common& common) {
+void compare(const std::string& model, const std::vector<std::string>& frames, int white,
+             const std::string& out, const mtdn::Palette& palette, const Common& common) {
     const auto network = open_network(model, common.machine);
-    const auto first = mtdn::read_frame(frames[0]), second = mtdn::read_frame(frames[1]);
+    std::vector<mtdn::Warning> dark;
+    const auto first = read_alone(frames[0], white, dark), second = read_alone(frames[1], white, dark);
+    print_warnings(dark);
     mtdn::require<mtdn::DataError>(first.shape() == second.shape(), frames[1], ": expected a frame of ",
                                    mtdn::extent(first, 0), " × ", mtdn::extent(first, 1), " pixels like ", frames[0],
                                    ", found ", mtdn::extent(second, 0), " × ", mtdn::extent(second, 1));
@@ -53,6 +56,7 @@ void add_change(CLI::App& app, Common& common) {
     struct Options {
         std::string model, out, palette;
         std::vector<std::string> frames;
+        int white = 0;
     };
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("change", "Shows the change between two frames: a map and the logits of every task");
@@ -61,9 +65,11 @@ void add_change(CLI::App& app, Common& common) {
     command->add_option("--model", options->model, "Weights (.safetensors)")->required();
     command->add_option("FRAMES", options->frames, "The frame asked about, and its partner")->required()->expected(2);
     command->add_option("--out", options->out, "Folder for <task>.png and <task>.npy, (height, width, 4)")->required();
+    add_white(*command, options->white);
     command->footer("Example: mtdn change --model runs/film/best.safetensors first.png last.png --out change");
     add_palette(*command, options->palette);
     command->callback([options, &common] {
-        compare(options->model, options->frames, options->out, mtdn::palette_named(options->palette), common);
+        compare(options->model, options->frames, options->white, options->out, mtdn::palette_named(options->palette),
+                common);
     });
 }

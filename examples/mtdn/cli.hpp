@@ -56,5 +56,8 @@ void add_palette(CLI::App& command, std::string& palette);
 /// Adds `--polarity FEATURE,BACKGROUND`.
 void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::string& what);
 
+/// Adds `--white COUNT`, of commands that read frames no dataset.json speaks of; it stays 0 where it is not given.
+void add_white(CLI::App& command, int& white);
+
 /// The polarity that was given, if one was.
 std::optional<mtdn::MaskPolarity> polarity_of(const std::vector<int>& values);

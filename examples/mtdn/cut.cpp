@@ -10,6 +10,7 @@
 void add_cut(CLI::App& app, Common& common) {
     struct Options {
         std::string frames, regions, out;
+        int white = 0;
     };
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("cut", "Cuts regions out of a film of any length: a dataset, one sequence a region");
@@ -19,9 +20,11 @@ void add_cut(CLI::App& app, Common& common) {
                         "outline (\"x y x y …\", a polygon; what is outside is filled) and fill (grey value; 178)")
         ->required();
     command->add_option("--out", options->out, "Folder to make; must not exist, or be empty")->required();
+    add_white(*command, options->white);
     command->footer("Example: mtdn cut --frames film.tif --regions regions.csv --out film");
     command->callback([options, &common] {
-        mtdn::FrameReader film(options->frames);
+        mtdn::FrameReader film(options->frames, options->white);
+        print_warnings(film.warnings());
         const auto regions = mtdn::read_regions(options->regions, film.frame_size());
         mtdn::cut_regions(film, regions, options->out, [&](mtdn::Index done) {
             if (::isatty(STDERR_FILENO))

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "cli.hpp"
+#include "times.hpp"
 
 #include <mtdn/data/read_dataset.hpp>
 #include <mtdn/data/read_predictions.hpp>
@@ -239,13 +240,13 @@ mtdn::Json filament_json(const Filament& filament, double factor) {
     return json;
 }
 
-void print_filament(const Filament& filament, const mtdn::IntervalFactors& factors, double unit_size,
-                    const std::string& unit) {
+void print_filament(const Filament& filament, std::string_view times, const mtdn::IntervalFactors& factors,
+                    double unit_size, const std::string& unit) {
     const auto& k = filament.kinetics;
     const double cube = unit_size * unit_size * unit_size;
     Index stray = 0;
     for (const Index count : k.stray) stray += count;
-    std::cout << filament.sequence->name << ": " << k.seconds.size() << " frames, ";
+    std::cout << filament.sequence->name << ": " << k.seconds.size() << " frames, times by " << times << ", ";
     std::cout << (k.members > 0 ? mtdn::concatenate("ensemble of ", k.members)
                                 : std::string("errors of counting alone"))
               << ", " << stray << " core pixels outside the filament\n"
@@ -342,10 +343,10 @@ void kinetics(KineticsCommand c, const Common& common) {
     complete(c);
     const auto data = read_input(c);
     print_warnings(data.warnings());
-    if (!c.masks.empty() && !c.interval)
-        print_warnings(
-            {{"--masks knows no times: the numbers in file names are taken for seconds and, where they do not "
-              "rise, 0, 1, 2, ...; say by --interval how many seconds lie between frames"}});
+    if (!c.interval)
+        print_warnings(guessed_times(data.sequences(), c.masks.empty()
+                                                           ? "\"time\" or \"seconds\" in dataset.json, or --interval"
+                                                           : "--interval"));
     std::optional<mtdn::Predictions> predictions;
     if (!c.prediction.empty())
         predictions = mtdn::read_predictions(c.prediction, data, polarity_of(c.polarity), c.threshold);
@@ -370,7 +371,6 @@ void kinetics(KineticsCommand c, const Common& common) {
                        {"conversion", factors.conversion},
                        {"rate", factors.rate}};
     json["pixel_size_nm"] = pixel_nm > 0 ? mtdn::Json(pixel_nm) : mtdn::Json();
-    json["times"] = c.interval ? "interval" : c.masks.empty() ? "dataset" : "file numbers";
     json["length"] = c.length;
     json["fitted_volume_unit"] = unit + "3";
     mtdn::CsvTable table;
@@ -381,9 +381,11 @@ void kinetics(KineticsCommand c, const Common& common) {
         mtdn::add_kinetics_rows(table, name, filament.sequence->frame_names, filament.kinetics, factors, pixel_nm,
                                 filament.truth);
         write_plot(fs::path(c.out) / (name + ".png"), filament, factors, unit_size, unit);
+        const auto times = c.interval ? "interval" : times_from(*filament.sequence);
         json["sequences"][name] = filament_json(filament, factors.volume);
+        json["sequences"][name]["times"] = times;
         if (c.calibrate != mtdn::name_of(filament.sequence->split)) coverage.add(filament, factors.volume);
-        if (!common.json) print_filament(filament, factors, unit_size, unit);
+        if (!common.json) print_filament(filament, times, factors, unit_size, unit);
     }
     if (coverage.frames > 0) json["truth"] = coverage.json();
     if (!left_out.empty()) json["left_out"] = left_out;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli.hpp"
 #include "masks.hpp"
 
 #include <mtdn/data/film_name.hpp>
@@ -35,7 +36,8 @@ rusage used() {
 
 mtdn::Json segment_large(const LargeOptions& options, const Network& network) {
     require_valid(options.polarity);
-    mtdn::FrameReader film(options.film);
+    mtdn::FrameReader film(options.film, options.white);
+    print_warnings(film.warnings());
     const fs::path place = options.out / options.name;
     require_own_folder(place, mtdn::film_at(options.film), network.tasks());
     std::map<std::string, mtdn::TiffWriter> stacks;

@@ -16,6 +16,7 @@ struct LargeOptions {
     mtdn::AnyPredictionFusion fusion{};
     mtdn::TileOptions tiles{};
     mtdn::MaskPolarity polarity{};
+    int white = 0;  ///< of frames of 16 bits
 };
 
 /// Segments a film by tiles: `<out>/<name>/<task>/<frame name>`, or `<out>/<name>/<task>.tif`.

@@ -41,6 +41,13 @@ void add_polarity(CLI::App& command, std::vector<int>& polarity, const std::stri
         ->check(CLI::Range(0, 255));
 }
 
+void add_white(CLI::App& command, int& white) {
+    command
+        .add_option("--white", white,
+                    "Count that is white in frames of 16 bits, as 4095 of a camera of 12 bits; 65535 if not given")
+        ->check(CLI::Range(1, 65535));
+}
+
 std::optional<mtdn::MaskPolarity> polarity_of(const std::vector<int>& values) {
     if (values.empty()) return std::nullopt;
     return mtdn::MaskPolarity{static_cast<std::uint8_t>(values[0]), static_cast<std::uint8_t>(values[1])};

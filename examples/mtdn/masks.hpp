@@ -7,6 +7,7 @@
 
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/core/error.hpp>
+#include <mtdn/data/grey_range.hpp>
 #include <mtdn/data/sequence.hpp>
 #include <mtdn/io/file.hpp>
 #include <mtdn/io/image.hpp>
@@ -18,6 +19,20 @@ mtdn::Array<T, 2> plane(const mtdn::Array<T, 3>& stack, mtdn::Index i) {
     auto result = mtdn::make_array<T>(mtdn::extent(stack, 1), mtdn::extent(stack, 2));
     std::copy_n(mtdn::frame_data(stack, i), result.size(), result.data());
     return result;
+}
+
+/// A frame that no film is read with; `warnings` gets one where it is nearly black.
+///
+/// @param white that of 16 bits; 0: 65535
+inline mtdn::Image read_alone(const std::filesystem::path& path, int white,
+                              std::vector<mtdn::Warning>& warnings) {
+    const auto picture = mtdn::read_image(path);
+    auto frame = mtdn::to_frame(picture, white);
+    mtdn::GreyRange range;
+    if (white == 0) range.add(picture, frame);
+    if (range.likely_white() > 0)
+        warnings.push_back(mtdn::nearly_black(path, std::to_string(range.brightest()), range.likely_white()));
+    return frame;
 }
 
 /// The name that a frame's masks and pictures get.

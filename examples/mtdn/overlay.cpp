@@ -22,6 +22,7 @@ struct OverlayCommand {
     std::string frames, data, sequence, animation, strip, palette;
     std::vector<std::string> masks, labels;
     std::vector<int> polarity;
+    int white = 0;
     std::optional<double> threshold, interval;
     mtdn::OverlayOptions overlay;
     mtdn::AnimationOptions play;
@@ -39,7 +40,8 @@ Film read_film(const OverlayCommand& c) {
     Film film;
     mtdn::MaskPolarity polarity;
     if (!c.frames.empty()) {
-        film.sequence = mtdn::read_frames(c.frames);
+        film.sequence = mtdn::read_frames(c.frames, std::nullopt, c.white);
+        print_warnings(film.sequence.warnings);
     } else {
         const auto data = mtdn::read_dataset(c.data);
         print_warnings(data.warnings());
@@ -60,7 +62,8 @@ Film read_film(const OverlayCommand& c) {
     for (Index i = 0; i < film.sequence.size(); ++i) {
         const double time =
             c.interval ? *c.interval * static_cast<double>(i) : film.sequence.seconds[static_cast<std::size_t>(i)];
-        film.times.push_back(mtdn::concatenate(time, c.interval || c.frames.empty() ? " s" : ""));
+        const bool known = c.interval || film.sequence.time_source == mtdn::TimeSource::given;
+        film.times.push_back(mtdn::concatenate(time, known ? " s" : ""));
         longest = std::max(longest, film.times.back().size());
     }
     for (auto& time : film.times) time.resize(longest, ' ');
@@ -96,6 +99,8 @@ void overlay(OverlayCommand c, const Common& common) {
     using mtdn::OptionError;
     mtdn::require<OptionError>(c.frames.empty() != c.data.empty(), "overlay: give either --frames or --data");
     mtdn::require<OptionError>(c.data.empty() == c.sequence.empty(), "overlay: --data and --sequence belong together");
+    mtdn::require<OptionError>(c.white == 0 || c.data.empty(),
+                               "overlay: --white is of --frames; --data has it in dataset.json");
     mtdn::require<OptionError>(!c.animation.empty() || !c.strip.empty(), "overlay: give --animation, --strip or both");
     mtdn::require<OptionError>(c.labels.empty() || c.labels.size() == c.masks.size(), "overlay: ", c.labels.size(),
                                " --labels for ", c.masks.size(), " folders of --masks");
@@ -140,6 +145,7 @@ void add_overlay(CLI::App& app, Common& common) {
     command->add_option("--opacity", c->overlay.opacity, "Of the colours over the frame")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
+    add_white(*command, c->white);
     add_palette(*command, c->palette);
     add_polarity(*command, c->polarity, "Polarity of the masks, if not the dataset's or 255,0");
     command->add_option("--threshold", c->threshold,

@@ -39,7 +39,7 @@ inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequ
     std::vector<std::string> columns;
     for (const mtdn::Index i : frames) {
         const double seconds = sequence.seconds[static_cast<std::size_t>(i)];
-        columns.push_back(mtdn::concatenate(seconds, " s"));
+        columns.push_back(mtdn::concatenate(seconds, sequence.time_source == mtdn::TimeSource::given ? " s" : ""));
     }
     const mtdn::OverlayOptions options{.palette = palette};
     std::vector<mtdn::SheetRow> rows{overlay_row("frame", sequence.frames, {}, frames, options),

@@ -27,6 +27,7 @@ struct SegmentCommand {
     std::string fusion = "backward";
     mtdn::EnsembleOptions ensemble;
     std::vector<int> polarity;
+    int white = 0;
     std::vector<std::string> inside;
     mtdn::Index flips = 1;
     bool overlays = false, uncertainty = false;
@@ -92,6 +93,7 @@ void segment_live(const SegmentCommand& c, const Common& common, const Network& 
     mtdn::require<mtdn::OptionError>(c.tile == 0 && c.split.empty(), "segment: --watch takes neither --tile nor --split");
     WatchOptions options{.folder = c.watch, .out = c.out, .name = name_of_film(c, c.watch), .fusion = c.fusion};
     options.idle_seconds = c.idle_seconds;
+    options.white = c.white;
     if (const auto given = polarity_of(c.polarity)) options.polarity = *given;
     const auto json = watch(options, network);
     if (common.json) return print_json(json);
@@ -105,6 +107,7 @@ void segment_tiles(const SegmentCommand& c, const Common& common, const Network&
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --tile writes masks alone");
     mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(), "segment: --tile takes neither --flips nor --inside");
     LargeOptions options{.film = c.frames, .out = c.out, .name = name_of_film(c, c.frames), .stacks = c.stacks};
+    options.white = c.white;
     options.fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     options.tiles.tile = c.tile;
     options.tiles.overlap = c.overlap < 0 ? c.tile / 4 : c.overlap;
@@ -122,6 +125,8 @@ void segment(const SegmentCommand& c, const Common& common) {
     mtdn::require<mtdn::OptionError>(c.name.empty() || c.data.empty(),
                                      "segment: sequences of --data have names; --name is of "
                                      "--frames or --watch");
+    mtdn::require<mtdn::OptionError>(c.white == 0 || c.data.empty(),
+                                     "segment: --white is of --frames or --watch; --data has it in dataset.json");
     const auto network = open_network(c.model, common.machine);
     if (!c.watch.empty()) return segment_live(c, common, *network);
     if (c.tile > 0) return segment_tiles(c, common, *network);
@@ -133,7 +138,8 @@ void segment(const SegmentCommand& c, const Common& common) {
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
     if (!c.frames.empty()) {
-        sequences.push_back(mtdn::read_frames(c.frames));
+        sequences.push_back(mtdn::read_frames(c.frames, std::nullopt, c.white));
+        print_warnings(sequences.back().warnings);
         sequences.back().name = name_of_film(c, c.frames);
     } else {
         const auto data = mtdn::read_dataset(c.data);
@@ -211,6 +217,7 @@ void add_segment(CLI::App& app, Common& common) {
                                          "film's masks are not overwritten")->required();
     command->add_option("--flips", c->flips, flips_help)->check(CLI::IsMember({1, 4, 8}))->capture_default_str();
     command->add_option("--inside", c->inside, inside_help)->delimiter(',');
+    add_white(*command, c->white);
     add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
     add_palette(*command, c->palette);

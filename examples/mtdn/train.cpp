@@ -106,6 +106,16 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
 }
 
+void require_training(const mtdn::Dataset& data, const std::string& folder) {
+    if (!data.train().empty()) return;
+    const bool described = fs::exists(fs::path(folder) / mtdn::DatasetOptions{}.manifest);
+    mtdn::fail<mtdn::DataError>(
+        folder, ": there is no sequence to train on: ",
+        described ? "dataset.json gives none the split train; expected"
+                  : "without a dataset.json all are of split test; write one (`mtdn info` shows one for it) with",
+        " \"sequences\": {\"", data.sequences().front().name, "\": {\"split\": \"train\"}, …}");
+}
+
 namespace {
 
 void take_up(TrainCommand& c, Common& common) {
@@ -155,6 +165,7 @@ void train(TrainCommand& c, Common& common, const Ranks& ranks) {
                                          "; name it by --init");
     const auto data = mtdn::read_dataset(c.data, {.only_tasks = c.tasks});
     if (c.run.writes) print_warnings(data.warnings());
+    require_training(data, c.data);
     c.model.tasks = data.tasks();
     mtdn::require<mtdn::DataError>(!c.model.tasks.empty(), c.data, ": no task has masks to learn from");
     c.complete(common);

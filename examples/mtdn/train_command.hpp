@@ -55,5 +55,10 @@ struct TrainCommand {
     }
 };
 
+/// Refuses a dataset without training sequences, and says what to write.
+///
+/// @throws DataError
+void require_training(const mtdn::Dataset& data, const std::string& folder);
+
 /// Adds the options of `mtdn train` that all trials of a search share.
 void add_training_options(CLI::App& command, TrainCommand& c, Common& common);

@@ -311,6 +311,7 @@ void tune(TuneCommand& c, Common& common, bool seed_given) {
     mtdn::search_rungs(c.halving);
     const auto data = mtdn::read_dataset(c.train.data, {.only_tasks = c.train.tasks});
     print_warnings(data.warnings());
+    require_training(data, c.train.data);
     mtdn::require<mtdn::DataError>(!data.tasks().empty(), c.train.data, ": no task has masks to learn from");
     mtdn::require<mtdn::DataError>(data.validation().size() > 0, c.train.data,
                                    ": there is no validation sequence to hold trials against");

@@ -74,7 +74,9 @@ mtdn::Json watch(const WatchOptions& options, const Network& network) {
             mtdn::Image image;
             const auto begin = Clock::now();
             try {
-                image = mtdn::read_frame(queue.front().path);
+                std::vector<mtdn::Warning> dark;
+                image = read_alone(queue.front().path, options.white, dark);
+                if (frames.empty()) print_warnings(dark);
             } catch (const mtdn::Error& error) {
                 queue.front().complete = Clock::now();  // not before now, that is
                 if (seconds_since(first_tried) < options.idle_seconds) break;

@@ -15,6 +15,7 @@ struct WatchOptions {
     std::string fusion = "forward";
     double idle_seconds = 30;  ///< it ends when no frame has come for so long; a frame has so long to become readable
     mtdn::MaskPolarity polarity{};
+    int white = 0;  ///< of frames of 16 bits
 };
 
 /// Segments frames as they come, until none comes any more: `<out>/<name>/<task>/<frame name>`.

@@ -245,12 +245,100 @@ TEST_CASE("a TIFF's pages are a sequence's frames and masks") {
     const auto film = read_dataset(scratch.folder());
     CHECK(film.train()[0].frames.data()[11] == 11.0F / 255);
     CHECK(film.train()[0].masks.at("A2").data()[4] == 1);
-    scratch.put("dataset.json",
-                R"({"frames": "film.tif", "tasks": {"A2": "core.tif"}, "time": {"first_frame_number": 1},
-                                    "sequences": {"s": {"split": "train"}}})");
-    CHECK(read_dataset(scratch.folder()).train()[0].masks.at("A2").data()[0] == 1);
+    const auto put = [&](const std::string& shared, const std::string& own) {
+        scratch.put("dataset.json", R"({"frames": "film.tif", "tasks": {"A2": "core.tif"}, "time": )" + shared +
+                                        R"(, "sequences": {"s": {"split": "train")" + own + "}}}");
+    };
+    // Files are counted from 1 here, and pages from 0: no page is lost unless that is said of the pages themselves.
+    put(R"({"first_frame_number": 1})", "");
+    CHECK_THAT(failure(scratch.folder()),
+               Contains("film.tif: pages are numbered from 0") && Contains("leave out the first 1;") &&
+                   Contains("sequence \"s\" a \"time\" of its own"));
+    put(R"({"first_frame_number": 1})", R"(, "time": {"frames_per_second": 2})");
+    CHECK(read_dataset(scratch.folder()).train()[0].seconds == std::vector<double>{0, 0.5, 1});
+    put(R"({"frames_per_second": 2})", "");
+    CHECK(read_dataset(scratch.folder()).train()[0].seconds == std::vector<double>{0, 0.5, 1});
+    put(R"({"first_frame_number": 1})", R"(, "seconds": [0, 3, 4])");
+    CHECK(read_dataset(scratch.folder()).train()[0].size() == 3);
+    put("{}", R"(, "time": {"first_frame_number": 1})");
+    const auto later = read_dataset(scratch.folder());
+    CHECK(later.train()[0].masks.at("A2").data()[0] == 1);
+    CHECK_THAT(later.warnings().at(0).message, Contains("1 frames numbered before 1 are left out"));
     write_tiff(scratch / "s" / "core.tif", full_array<std::uint8_t>(0, 2, 2, 2));
     CHECK_THAT(failure(scratch.folder()), Contains("core.tif: 2 pages of masks, expected 3"));
+}
+
+TEST_CASE("a stack among single frames is refused, with what to do") {
+    const Scratch scratch;
+    put_film(scratch);
+    write_tiff(scratch / "a/frames/f1_11.tif", full_array<std::uint8_t>(0, 2, 4, 5));
+    scratch.put("dataset.json", R"({"frames": "frames/*", "sequences": {"a": {"split": "train"}}})");
+    CHECK_THAT(failure<IoError>(scratch.folder()), Contains("f1_11.tif: expected a picture of one page, found 2") &&
+                                                       Contains("\"frames\"") && Contains("--frames"));
+}
+
+TEST_CASE("films that leave most of 16 bits empty are named in one warning, until it is said what is white in them") {
+    const Scratch scratch;
+    const auto put = [&](const char* name, std::uint16_t brightest) {
+        auto pages = full_array<std::uint16_t>(300, 2, 3, 4);
+        pages.data()[20] = brightest;
+        fs::create_directories(scratch / name);
+        write_tiff(scratch / name / "film.tif", pages);
+    };
+    put("a", 900), put("b", 3360), put("c", 16384), put("d", 65535);
+    fs::create_directories(scratch / "e");
+    write_tiff(scratch / "e/film.tif", full_array<std::uint8_t>(9, 2, 3, 4));  // 8 bits may be as dark as they like
+    const auto read = [&](const std::string& keys, const std::string& of_b) {
+        std::string sequences;
+        for (const std::string name : {"a", "b", "c", "d", "e"})
+            sequences +=
+                (name == "a" ? "\"" : ", \"") + name + R"(": {"split": "train")" + (name == "b" ? of_b : "") + "}";
+        scratch.put("dataset.json", R"({"frames": "film.tif", )" + keys + R"("sequences": {)" + sequences + "}}");
+        return read_dataset(scratch.folder());
+    };
+    const auto guessed = read("", "");
+    REQUIRE(guessed.warnings().size() == 1);
+    CHECK_THAT(guessed.warnings()[0].message,
+               Contains("900 (\"a\"), 3360 (\"b\");") && Contains("\"white\": 4095 in dataset.json, or --white 4095"));
+    CHECK(guessed.train()[1].frames.data()[20] == 3360.0F / 65535);
+    const auto said = read(R"("white": 1023, )", R"(, "white": 4095)");
+    CHECK(said.warnings().empty());
+    CHECK(said.train()[0].frames.data()[20] == 900.0F / 1023);
+    CHECK(said.train()[1].frames.data()[20] == 3360.0F / 4095);
+    CHECK(said.train()[2].frames.data()[20] == 1);
+    CHECK(said.train()[4].frames.data()[20] == 9.0F / 255);
+    fs::remove(scratch / "dataset.json");
+    CHECK(read_dataset(scratch.folder(), {.white = 4095}).test()[1].frames.data()[20] == 3360.0F / 4095);
+
+    const auto film = scratch / "b/film.tif";
+    const auto alone = read_frames(film);
+    REQUIRE(alone.warnings.size() == 1);
+    CHECK_THAT(alone.warnings[0].message, Contains("b/film.tif: ") && Contains("3360") && Contains("--white 4095"));
+    CHECK((read_frames(film, std::nullopt, 4095).frames == said.train()[1].frames));
+    CHECK(read_frames(film, std::nullopt, 4095).warnings.empty());
+    CHECK(read_frames(film, std::nullopt, 65535).warnings.empty());
+    CHECK(read_frames(scratch / "c/film.tif").warnings.empty());
+}
+
+TEST_CASE("where times come from is kept") {
+    const Scratch scratch;
+    put_film(scratch);
+    const auto source = [&] { return read_dataset(scratch.folder()).train()[0].time_source; };
+    CHECK(source() == TimeSource::given);
+    scratch.put("dataset.json", R"({"sequences": {"a": {"split": "train", "seconds": [0, 7, 9]}}})");
+    CHECK(source() == TimeSource::given);
+    scratch.put("dataset.json", R"({"sequences": {"a": {"split": "train"}}})");
+    CHECK(source() == TimeSource::file_numbers);
+    CHECK(read_frames(scratch / "a").time_source == TimeSource::file_numbers);
+    for (const std::string name : {"f1_8", "f1_9", "f1_10"})
+        fs::rename(scratch / "a/frames" / (name + ".png"), scratch / "a/frames" / (name + "_7.png"));
+    CHECK(source() == TimeSource::frame_index);
+    CHECK(read_frames(scratch / "a").time_source == TimeSource::frame_index);
+    Sequence untimed;
+    untimed.name = "s";
+    untimed.frame_names = {"1.png", "2.png"};
+    untimed.frames = full_array<float>(0, 2, 3, 4, 1);
+    CHECK(Dataset({}, {untimed}).sequences()[0].time_source == TimeSource::frame_index);
 }
 
 TEST_CASE("a dataset that was written reads back the same") {

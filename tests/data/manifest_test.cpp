@@ -23,14 +23,14 @@ std::string with_sequence(const std::string& body) { return R"({"sequences": {"a
 TEST_CASE("a manifest's every key is read") {
     const auto manifest = parsed(R"({
         "name": "film", "frames": "f/*.tif", "tasks": {"A2": "m/2/*.png", "A1": "m/1/*.png"},
-        "mask": {"feature": 0, "background": 255, "threshold": 100.5},
+        "mask": {"feature": 0, "background": 255, "threshold": 100.5}, "white": 4095,
         "time": {"frames_per_second": 4, "first_frame_number": 10}, "pixel_size_nm": 0.52,
         "metadata": {"whoever": ["wrote", 1]},
         "sequences": {
             "b": {"split": "train", "metadata": {"diameter_nm": 24}},
             "a": {"split": "validation", "frames": "other/*.png", "tasks": {}, "seconds": [0, 1.5],
                   "series": {"volume": [3, 2]}},
-            "c": {"split": "test", "time": {"frames_per_second": 1}, "tasks": {"A3": "x/*.png"}}}})");
+            "c": {"split": "test", "time": {"frames_per_second": 1}, "tasks": {"A3": "x/*.png"}, "white": 1023}}})");
     CHECK(manifest.description.name == "film");
     CHECK(manifest.description.tasks == std::vector<std::string>{"A2", "A1", "A3"});
     CHECK(manifest.description.pixel_size_nm == 0.52);
@@ -46,6 +46,8 @@ TEST_CASE("a manifest's every key is read") {
     CHECK(a.seconds == std::vector<double>{0, 1.5});
     CHECK(a.series.at("volume") == std::vector<double>{3, 2});
     CHECK((c.split == Split::test && c.time->frames_per_second == 1 && c.time->first_frame_number == 0));
+    CHECK((b.time_is_shared && !c.time_is_shared));
+    CHECK((a.white == 4095 && b.white == 4095 && c.white == 1023));
 }
 
 TEST_CASE("a manifest's defaults") {
@@ -54,6 +56,7 @@ TEST_CASE("a manifest's defaults") {
     CHECK(manifest.sequences[0].frames == "frames/*.png");
     CHECK_FALSE(manifest.sequences[0].time);
     CHECK_FALSE(manifest.threshold);
+    CHECK(manifest.sequences[0].white == 0);
     CHECK(manifest.description.pixel_size_nm == 0);
 }
 
@@ -88,6 +91,10 @@ TEST_CASE("a value of the wrong kind is an error that shows it") {
     CHECK_THAT(failure(R"({"name": 3, "sequences": {}})"), Contains("\"name\": expected a text, found 3"));
     CHECK_THAT(failure(R"({"tasks": {"A1": null}, "sequences": {}})"), Contains("\"A1\": expected a text, found null"));
     CHECK_THAT(failure(R"({"mask": {"feature": 256}, "sequences": {}})"), Contains("0 to 255, found 256"));
+    for (const std::string value : {"0", "65536", "4095.5"})
+        CHECK_THAT(failure(R"({"white": )" + value + R"(, "sequences": {}})"),
+                   Contains("\"white\": expected a whole number from 1 to 65535, found " + value));
+    CHECK_THAT(failure(with_sequence(R"("split": "test", "white": "4095")")), Contains("\"white\": expected a number"));
     CHECK_THAT(failure(R"({"mask": {"feature": 0}, "sequences": {}})"), Contains("must differ, both are 0"));
     CHECK_THAT(failure(R"({"pixel_size_nm": -1, "sequences": {}})"), Contains("must be positive, is -1"));
     CHECK_THAT(failure(R"({"time": {"frames_per_second": 0}, "sequences": {}})"), Contains("must be positive"));

@@ -48,6 +48,17 @@ TEST_CASE("a film is read a frame at a time, in any order, from a folder or from
     CHECK_THROWS_WITH(FrameReader(scratch / "empty"), Contains("no frames"));
 }
 
+TEST_CASE("of a film of 16 bits that is read frame by frame, the first frame tells whether it is nearly black") {
+    const Scratch scratch;
+    write_tiff(scratch / "film.tif", full_array<std::uint16_t>(3360, 2, 3, 4));
+    FrameReader film(scratch / "film.tif"), bright(scratch / "film.tif", 4095);
+    REQUIRE(film.warnings().size() == 1);
+    CHECK_THAT(film.warnings()[0].message, Contains("3360 in the first, film_000000.png") && Contains("--white 4095"));
+    CHECK(film.read(1)(0, 0) == 3360.0F / 65535);
+    CHECK(bright.warnings().empty());
+    CHECK(bright.read(1)(0, 0) == 3360.0F / 4095);
+}
+
 TEST_CASE("regions become sequences of what they show, the rest of them filled") {
     const Scratch scratch;
     std::filesystem::create_directory(scratch / "film");

@@ -30,5 +30,8 @@ TEST_CASE("every n-th frame of a training sequence is kept, with all that is kno
         CHECK(fewer.validation().frame_counts() == film.validation().frame_counts());
         CHECK(fewer.test().frame_counts() == film.test().frame_counts());
     }
+    auto guessed = film.train()[0];
+    guessed.time_source = TimeSource::file_numbers;
+    CHECK(thinned(guessed, 2).time_source == TimeSource::file_numbers);
     CHECK_THROWS_AS(thinned(film, 0), OptionError);
 }

@@ -38,6 +38,15 @@ TEST_CASE("a frame's value follows from its channels and depth") {
     }
 }
 
+TEST_CASE("what is white in 16 bits may be said; 8 bits have their own") {
+    CHECK((to_frame(raw(1, 16, {4095, 819, 4096}), 4095) == Image{{1, 0.2f, 1}}));
+    CHECK((to_frame(raw(3, 16, {4095, 4095, 4095, 0, 8190, 0}), 4095) == Image{{1, 1}}));
+    CHECK((to_frame(raw(1, 8, {51, 255}), 4095) == Image{{0.2f, 1}}));
+    for (const int white : {-1, 65536})
+        CHECK(message_of<OptionError>([&] { to_frame(raw(1, 8, {0}), white); }).find("0 … 65535, got ") !=
+              std::string::npos);
+}
+
 TEST_CASE("a mask reads in either polarity, with alpha or depth") {
     const auto check = [](const RawImage& image, MaskPolarity polarity, std::optional<double> threshold) {
         const auto mask = to_mask(image, polarity, threshold, "m.png");
@@ -57,8 +66,16 @@ TEST_CASE("a mask reads in either polarity, with alpha or depth") {
 TEST_CASE("a third value is named with its file, pixel and value") {
     RawImage image{2, 3, 1, 8, {0, 255, 0, 255, 0, 77}};
     CHECK(message_of<DataError>([&] { to_mask(image, {}, {}, "m.png"); }) ==
-          "m.png: pixel (row 1, column 2) of a mask has value 77, expected 255 (feature) or 0 (background); name "
-          "another polarity, or ask for a threshold");
+          "m.png: pixel (row 1, column 2) of a mask has value 77, expected 255 (feature) or 0 (background); say in "
+          "dataset.json which values it has, \"mask\": {\"feature\": 1, \"background\": 0} (--polarity 1,0), or where "
+          "the brighter begin, \"mask\": {\"threshold\": 128} (--threshold 128)");
+    // What the message advises works, also for counts of 16 bits, which no polarity names.
+    const auto labels = raw(1, 16, {0, 1});
+    const auto message = message_of<DataError>([&] { to_mask(labels, {}, {}, "m.png"); });
+    const std::string before = "(--threshold ";
+    REQUIRE(message.find(before) != std::string::npos);
+    const double advised = std::stod(message.substr(message.find(before) + before.size()));
+    CHECK((to_mask(labels, {}, advised, "m.png") == Mask{{0, 1}}));
     image = {1, 2, 3, 8, {0, 0, 0, 255, 254, 255}};
     CHECK(message_of<DataError>([&] { to_mask(image, {}, 10, "m.png"); }) ==
           "m.png: pixel (row 0, column 1) of a mask must have R = G = B, has (255, 254, 255)");
@@ -89,7 +106,7 @@ TEST_CASE("masks and frames written read back; the content tells the format") {
     write_tiff(scratch / "really_a_tiff.png", full_array<std::uint8_t>(51, 1, 2, 2));
     CHECK(read_frame(scratch / "really_a_tiff.png")(1, 1) == 0.2f);
     write_tiff(scratch / "two.tif", full_array<std::uint8_t>(51, 2, 2, 2));
-    CHECK(message_of<IoError>([&] { read_frame(scratch / "two.tif"); }).find("expected one page, found 2") !=
+    CHECK(message_of<IoError>([&] { read_frame(scratch / "two.tif"); }).find("of one page, found 2; a stack") !=
           std::string::npos);
     CHECK(message_of<IoError>([&] { read_frame(scratch.put("t.png", "text")); }).find("not a PNG or TIFF file") !=
           std::string::npos);

@@ -107,6 +107,37 @@ TEST_CASE("broken manifests") {
     }
 }
 
+TEST_CASE("without a manifest, info says what is guessed and shows one, and training says what is missing") {
+    const Broken b;
+    const std::string data = b.data.string(), train = "train --data " + data + " --out " + (b.scratch / "out").string();
+    fs::remove(b.data / "dataset.json");
+    b.expect(train, {data, "no sequence to train on", "without a dataset.json all are of split test",
+                     R"("sequences": {"filament_01": {"split": "train"}, …})"});
+    const auto info = mtdn_run(b.scratch, "info --data " + data);
+    INFO(info.out);
+    REQUIRE(info.status == 0);
+    CHECK(info.err.find("no times are given of \"filament_01\", \"filament_02\", \"filament_03\": the numbers") !=
+          std::string::npos);
+    CHECK(info.out.find("file numbers") != std::string::npos);
+    CHECK(info.out.find("every film is of split test") != std::string::npos);
+    const auto json = parse_json(mtdn_run(b.scratch, "info --json --data " + data).out, "info");
+    CHECK(json["manifest"] == false);
+    CHECK(json["sequences"]["filament_01"]["times"] == "file numbers");
+    // The manifest that it shows is one.
+    write_bytes(b.data / "dataset.json", info.out.substr(info.out.find("\n{")));
+    const auto again = parse_json(mtdn_run(b.scratch, "info --json --data " + data).out, "info");
+    CHECK(again["manifest"] == true);
+    for (const char* split : {"train", "validation", "test"}) CHECK(again["splits"][split]["sequences"] == 1);
+    CHECK(again["tasks"] == json["tasks"]);
+    CHECK(again["sequences"]["filament_02"]["times"] == "manifest");
+    CHECK(again["sequences"]["filament_02"]["last_second"] == json["sequences"]["filament_02"]["last_second"]);
+    b.change_manifest([](Json& manifest) { manifest["sequences"]["filament_01"]["split"] = "test"; });
+    b.expect(train, {"dataset.json gives none the split train; expected \"sequences\""});
+    CHECK(!fs::exists(b.scratch / "out"));
+    const auto one = mtdn_run(b.scratch, "info --data " + b.sequence.string());
+    CHECK(one.out.find("A dataset is a folder of such folders") != std::string::npos);
+}
+
 TEST_CASE("broken weights") {
     const Broken b;
     const auto file = b.scratch / "model.safetensors";

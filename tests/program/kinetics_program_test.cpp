@@ -205,14 +205,32 @@ TEST_CASE("a filament that cannot be measured is left out with its reason, and t
     CHECK(json["left_out"]["one"].get<std::string>().find("a slope needs 2 frames, got 1") != std::string::npos);
     CHECK(text_of(scratch / "stderr").find("left out: sequence \"one\": ") != std::string::npos);
     // Masks alone have no times: that file numbers are taken for them is said, unless times are given.
-    CHECK(json["times"] == "file numbers");
-    CHECK(text_of(scratch / "stderr").find("warning: --masks knows no times") != std::string::npos);
+    CHECK(json["sequences"]["left"]["times"] == "file numbers");
+    CHECK(text_of(scratch / "stderr").find("the numbers in file names are taken for seconds; say them by --interval") !=
+          std::string::npos);
     // Nothing is left in the last frame, and that is known without an error: it still has a finite weight.
     const auto weighted = kinetics(scratch, command + " --weighted --interval 2");
-    CHECK(weighted["times"] == "interval");
+    CHECK(weighted["sequences"]["left"]["times"] == "interval");
     CHECK(text_of(scratch / "stderr").find("warning") == std::string::npos);
     CHECK(weighted["sequences"]["left"]["fits"].size() == 4);
     CHECK(!weighted["sequences"]["left"].contains("not_fitted"));
+}
+
+TEST_CASE("kinetics says where each film's times come from") {
+    const Scratch scratch;
+    const auto data = scratch / "tubes";
+    fs::copy(tubes().data, data, fs::copy_options::recursive);
+    auto manifest = parse_json_file(data / "dataset.json");
+    manifest["sequences"]["filament_02"].erase("seconds");
+    write_json(data / "dataset.json", manifest);
+    const auto json = kinetics(scratch, "--data " + data.string());
+    CHECK(json["sequences"]["filament_01"]["times"] == "manifest");
+    CHECK(json["sequences"]["filament_02"]["times"] == "file numbers");
+    const std::string warning = "no times are given of \"filament_02\": the numbers in file names are taken for";
+    CHECK(text_of(scratch / "stderr").find(warning) != std::string::npos);
+    const auto text = mtdn_run(scratch, "kinetics --data " + data.string() + " --out " + (scratch / "again").string());
+    CHECK(text.out.find("filament_01: 12 frames, times by manifest, ") != std::string::npos);
+    CHECK(text.out.find("filament_02: 12 frames, times by file numbers, ") != std::string::npos);
 }
 
 TEST_CASE("true volumes that cannot be fitted spoil no fit of the measured ones") {

@@ -103,6 +103,42 @@ TEST_CASE("segment works on bare frames, feature 255, under the frames' names") 
     }
 }
 
+TEST_CASE("frames of 12 bits in files of 16 are segmented like those of 8 once it is said what is white") {
+    const Scratch scratch;
+    const auto frames = read_dataset(film().data).test()[0];
+    std::filesystem::create_directories(scratch / "wide"), std::filesystem::create_directories(scratch / "grey");
+    for (Index i = 0; i < frames.size(); ++i) {
+        // 3315 = 13 · 255: counts that are exactly the same shares as the 8 bits'.
+        auto counts = make_array<std::uint16_t>(frames.height(), frames.width());
+        for (std::size_t k = 0; k < counts.size(); ++k)
+            counts.data()[k] = static_cast<std::uint16_t>(std::lround(3315 * frame_data(frames.frames, i)[k]));
+        write_png(scratch / "wide" / frames.frame_names[static_cast<std::size_t>(i)], counts);
+    }
+    std::filesystem::copy(film().data + "/" + frames.name + "/frames", scratch / "grey");
+    const auto command = "segment --json --name s --model " + film().model + " --out ";
+    const auto segment = [&](const std::string& arguments, const std::string& out) {
+        const auto run = mtdn_run(scratch, command + (scratch / out).string() + " --frames " + scratch.folder().string() +
+                                               "/" + arguments);
+        INFO(run.err);
+        REQUIRE(run.status == 0);
+        return run;
+    };
+    const auto grey = segment("grey", "a"), white = segment("wide --white 3315", "b");
+    CHECK(parse_json(white.out, "white") == parse_json(grey.out, "grey"));
+    CHECK(white.err.find("warning") == std::string::npos);
+    const std::string tiles = " --tile 36 --fusion consecutive", live = "segment --idle 0.1 --watch ";
+    CHECK(segment("wide --white 3315" + tiles, "c").err.find("warning") == std::string::npos);
+    for (const auto& dark : {segment("wide", "d"), segment("wide" + tiles, "e"),
+                             mtdn_run(scratch, live + (scratch / "wide").string() + " --model " + film().model +
+                                                   " --out " + (scratch / "f").string())}) {
+        CHECK(dark.err.find("nearly black") != std::string::npos);
+        CHECK(dark.err.find("--white 4095") != std::string::npos);
+        CHECK(dark.err.find("warning") == dark.err.rfind("warning"));
+    }
+    const std::string with_data = "segment --white 4095 --out x --data " + film().data + " --model ";
+    CHECK(mtdn_run(scratch, with_data + film().model).status == 2);
+}
+
 TEST_CASE("films written to one folder have names of their own, and none is overwritten by another") {
     const Scratch scratch;
     const auto data = read_dataset(film().data);

@@ -90,7 +90,7 @@ TEST_CASE("a confusion map tells the four outcomes apart") {
           }).find("the prediction has the value 2") != std::string::npos);
 }
 
-TEST_CASE("an overlay blends each task's colour over the frame, the last task on top") {
+TEST_CASE("an overlay blends each task's colour over the frame, the smaller on top") {
     Image frame = make_array<float>(1, 3);
     frame(0, 0) = 0, frame(0, 1) = 1, frame(0, 2) = 0.2f;
     const std::vector<Mask> masks{mask_of({1, 1, 0}), mask_of({0, 1, 0})};
@@ -102,6 +102,11 @@ TEST_CASE("an overlay blends each task's colour over the frame, the last task on
     CHECK(is(half, 0, Colour{105, 53, 15}));    // half of (210, 105, 30), rounded
     CHECK(is(half, 1, Colour{250, 210, 175}));  // between white and A2, whatever A1 is: 249.5, 209.5, 174.5
     CHECK(is(overlay(frame, masks, {.opacity = 0}), 1, white));
+    // Colours keep to the tasks' order, what is seen to their areas; of equal ones the last is seen.
+    const auto turned = overlay(frame, {masks[1], masks[0]}, {.opacity = 1});
+    CHECK(is(turned, 0, Palette{}.task(1)));
+    CHECK(is(turned, 1, Palette{}.task(0)));
+    CHECK(is(overlay(frame, {masks[0], masks[0]}, {.opacity = 1}), 0, Palette{}.task(1)));
     CHECK(message_of<ShapeError>([&] {
               overlay(frame, {mask_of({1, 1})});
           }).find("the mask 0 has size (1, 2), the frame (1, 3)") != std::string::npos);
@@ -120,6 +125,11 @@ TEST_CASE("an overlay of one frame of a sequence takes that frame's masks") {
     CHECK(is(overlay(frames, masks, 1, {.opacity = 1}), 1, white));
     CHECK(message_of<OptionError>([&] { overlay(frames, masks, 2); }).find("2 frames, got frame 2") !=
           std::string::npos);
+    // Each frame has its own order: A1 is the smaller in the second.
+    masks["A1"] = masks["A2"];
+    masks["A2"](1, 0, 1) = 1;
+    CHECK(is(overlay(frames, masks, 1, {.opacity = 1}), 0, Palette{}.task(0)));
+    CHECK(is(overlay(frames, masks, 1, {.opacity = 1}), 1, Palette{}.task(1)));
     masks["A2"] = full_array<std::uint8_t>(0, 2, 1, 3);
     CHECK(message_of<ShapeError>([&] { overlay(frames, masks, 0); }).find("task \"A2\" have size (2, 1, 3)") !=
           std::string::npos);

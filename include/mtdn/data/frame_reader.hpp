@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <mtdn/data/detail/frame_files.hpp>
 #include <mtdn/data/film_name.hpp>
@@ -15,13 +16,19 @@ class FrameReader {
 public:
     /// Reads the first frame, for its size.
     ///
-    /// @throws DataError if there are no frames; IoError
-    explicit FrameReader(const std::filesystem::path& path)
-        : name_(film_name(path)), files_(files_at(path)) {
+    /// @param white_count of frames of 16 bits; 0: 65535, and a warning where the first is nearly black
+    /// @throws DataError if there are no frames; IoError, OptionError
+    explicit FrameReader(const std::filesystem::path& path, int white_count = 0)
+        : name_(film_name(path)), files_(files_at(path)), white_(white_count) {
         require<DataError>(files_.size() > 0, path.string(), ": no frames found; expected *.png or *.tif");
         if (files_.pages > 0) stack_.emplace(files_.files[0]);
         const auto first = raw(0);
         size_ = {first.height, first.width};
+        GreyRange range;
+        if (white_count == 0) range.add(first, to_frame(first));
+        if (range.likely_white() > 0)
+            warnings_.push_back(nearly_black(
+                path, concatenate(range.brightest(), " in the first, ", files_.name(0)), range.likely_white()));
     }
 
     /// `film_name` of the path.
@@ -29,6 +36,7 @@ public:
     /// Frames.
     Index size() const { return files_.size(); }
     FrameSize frame_size() const { return size_; }
+    const std::vector<Warning>& warnings() const { return warnings_; }
     /// File name of a frame; a page is called after its file and its number from 0.
     std::string frame_name(Index i) const { return files_.name(i); }
 
@@ -40,7 +48,7 @@ public:
         require<DataError>(picture.height == size_.height && picture.width == size_.width, files_.where(i),
                            ": the frame is ", picture.height, " × ", picture.width, " pixels, expected ", size_.height,
                            " × ", size_.width, " as in ", files_.where(0));
-        return to_frame(picture);
+        return to_frame(picture, white_);
     }
 
 private:
@@ -60,6 +68,8 @@ private:
     detail::FrameFiles files_;
     std::optional<TiffReader> stack_;
     FrameSize size_;
+    int white_;
+    std::vector<Warning> warnings_;
 };
 
 }  // namespace mtdn

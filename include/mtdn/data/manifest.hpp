@@ -33,6 +33,8 @@ struct SequenceManifest {
     std::vector<std::pair<std::string, std::string>> tasks;  ///< task and pattern of its masks
     std::vector<double> seconds;                             ///< one a frame; empty: by `time`
     std::optional<TimeRule> time;                            ///< none: by number where numbers rise, else by position
+    bool time_is_shared = false;                             ///< `time` is all sequences', not this one's own
+    int white = 0;                                           ///< count that is white in frames of 16 bits; 0: 65535
     std::map<std::string, std::vector<double>> series;       ///< other figures of each frame
     std::string metadata = "{}";                             ///< JSON text
 };
@@ -82,12 +84,13 @@ public:
         return value.get<double>();
     }
     double number(const char* key) const { return number(key, json_.at(key)); }
-    std::uint8_t grey(const char* key) const {
+    int whole(const char* key, int low, int high) const {
         const double value = number(key);
-        require<DataError>(value >= 0 && value <= 255 && value == std::floor(value), at(key),
-                           ": expected a whole number from 0 to 255, found ", value);
-        return static_cast<std::uint8_t>(value);
+        require<DataError>(value >= low && value <= high && value == std::floor(value), at(key),
+                           ": expected a whole number from ", low, " to ", high, ", found ", value);
+        return static_cast<int>(value);
     }
+    std::uint8_t grey(const char* key) const { return static_cast<std::uint8_t>(whole(key, 0, 255)); }
     std::vector<double> numbers(std::string_view key, const Json& value) const {
         require<DataError>(value.is_array(), at(key), ": expected a list of numbers, one a frame, found ",
                            value.type_name());
@@ -151,7 +154,7 @@ inline Split parse_split(const ManifestObject& sequence, const std::string& wher
 /// @throws DataError for an unknown key, a value of the wrong kind, a sequence without a split or in two
 inline Manifest parse_manifest(const Json& json, const std::string& file) {
     const detail::ManifestObject top(
-        json, file, {"name", "frames", "tasks", "mask", "time", "pixel_size_nm", "sequences", "metadata"});
+        json, file, {"name", "frames", "tasks", "mask", "white", "time", "pixel_size_nm", "sequences", "metadata"});
     Manifest manifest;
     auto& description = manifest.description;
     if (top.has("name")) description.name = top.text("name");
@@ -172,7 +175,9 @@ inline Manifest parse_manifest(const Json& json, const std::string& file) {
     SequenceManifest common;
     common.frames = top.has("frames") ? top.text("frames") : "frames/*.png";
     if (top.has("tasks")) common.tasks = detail::parse_tasks(top);
+    if (top.has("white")) common.white = top.whole("white", 1, 65535);
     if (top.has("time")) common.time = detail::parse_time(top);
+    common.time_is_shared = true;
     for (const auto& task : common.tasks) description.tasks.push_back(task.first);
 
     require<DataError>(top.has("sequences"), file, ": has no \"sequences\"");
@@ -180,15 +185,19 @@ inline Manifest parse_manifest(const Json& json, const std::string& file) {
     for (const auto& item : sequences.items()) {
         const auto where = concatenate(file, ", sequence \"", item.key(), "\"");
         require<DataError>(detail::is_plain_name(item.key()), where, ": a sequence's name is a folder's name");
-        const detail::ManifestObject object(item.value(), where,
-                                            {"split", "frames", "tasks", "seconds", "time", "series", "metadata"});
+        const detail::ManifestObject object(
+            item.value(), where, {"split", "frames", "tasks", "white", "seconds", "time", "series", "metadata"});
         SequenceManifest sequence = common;
         sequence.name = item.key();
         sequence.split = detail::parse_split(object, where);
         sequence.metadata = object.metadata();
         if (object.has("frames")) sequence.frames = object.text("frames");
         if (object.has("tasks")) sequence.tasks = detail::parse_tasks(object);
-        if (object.has("time")) sequence.time = detail::parse_time(object);
+        if (object.has("white")) sequence.white = object.whole("white", 1, 65535);
+        if (object.has("time")) {
+            sequence.time = detail::parse_time(object);
+            sequence.time_is_shared = false;
+        }
         if (object.has("seconds")) {
             require<DataError>(!object.has("time"), where,
                                ": has both \"seconds\" and \"time\"; one of them is enough");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <numeric>
@@ -25,12 +26,21 @@ struct DatasetOptions {
     std::optional<double> mask_threshold{};      ///< goes before the manifest's; 0…255; none: other values are errors
     std::string frames{};                        ///< without a manifest: pattern of frames; empty: frames/*, else *
     std::map<std::string, std::string> tasks{};  ///< without a manifest: mask patterns by task; empty: masks/<task>/*
+    int white = 0;                               ///< without a manifest: count that is white in 16 bits; 0: 65535
     std::optional<TimeRule> time{};              ///< without a manifest: frame numbers to seconds
     std::map<std::string, Split> splits{};       ///< without a manifest: splits by sequence
     Split split = Split::test;                   ///< without a manifest: split of the sequences not in `splits`
 };
 
 namespace detail {
+
+/// What comes to light while a dataset's sequences are read.
+struct Findings {
+    std::vector<Warning> warnings{};
+    std::map<std::string, std::string> owners{};  ///< file of frames → whose it is
+    std::string dark{};                           ///< sequences that are nearly black, with their brightest counts
+    int white = 0;                                ///< what may be white in them
+};
 
 /// Times of the frames; those numbered before the first are dropped from `kept` and counted by the caller.
 inline std::vector<double> frame_times(const FrameFiles& files, const std::optional<TimeRule>& rule,
@@ -55,8 +65,7 @@ inline std::vector<double> frame_times(const FrameFiles& files, const std::optio
 /// Reads one sequence out of its folder.
 inline Sequence read_sequence(const std::filesystem::path& folder, const SequenceManifest& manifest,
                               MaskPolarity polarity, std::optional<double> threshold,
-                              const std::vector<std::string>& only_tasks, std::vector<Warning>& warnings,
-                              std::map<std::string, std::string>& owners) {
+                              const std::vector<std::string>& only_tasks, Findings& findings) {
     const auto where = (folder / manifest.frames).string();
     std::error_code ignored;
     require<DataError>(std::filesystem::is_directory(folder, ignored), folder.string(), ": sequence \"", manifest.name,
@@ -66,18 +75,27 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
                        found_instead(where));
     const auto own = concatenate("\"", manifest.name, "\" (", name_of(manifest.split), ")");
     for (const auto& file : files.files) {
-        const auto [place, is_new] = owners.emplace(std::filesystem::weakly_canonical(file).string(), own);
+        const auto [place, is_new] = findings.owners.emplace(std::filesystem::weakly_canonical(file).string(), own);
         require<DataError>(is_new, file.string(), ": a frame of two sequences, ", place->second, " and ", own);
     }
     Sequence sequence{manifest.name, manifest.split, {}, {}, manifest.seconds, {}, manifest.series, manifest.metadata};
     std::vector<Index> kept(static_cast<std::size_t>(files.size()));
     std::iota(kept.begin(), kept.end(), Index{0});
-    if (sequence.seconds.empty())
+    if (sequence.seconds.empty()) {
+        const double first = manifest.time.value_or(TimeRule{}).first_frame_number;
+        require<DataError>(files.pages == 0 || !manifest.time_is_shared || first <= 0, where,
+                           ": pages are numbered from 0, and \"first_frame_number\" ", first,
+                           ", which all sequences share, would leave out the first ", std::ceil(first),
+                           "; give sequence \"", manifest.name,
+                           "\" a \"time\" of its own, with \"first_frame_number\": 0 to keep all");
         sequence.seconds = frame_times(files, manifest.time, kept);
-    else
+        if (!manifest.time)
+            sequence.time_source = sequence.seconds.empty() ? TimeSource::frame_index : TimeSource::file_numbers;
+    } else {
         require<DataError>(sequence.seconds.size() == kept.size(), where, ": ", kept.size(),
                            " frames (", files.name(0), " … ",
                            files.name(files.size() - 1), "), but \"seconds\" has ", sequence.seconds.size(), " values");
+    }
     std::vector<std::string> dropped;
     for (Index i = 0; i < files.size(); ++i)
         if (!std::binary_search(kept.begin(), kept.end(), i))
@@ -85,10 +103,16 @@ inline Sequence read_sequence(const std::filesystem::path& folder, const Sequenc
     require<DataError>(!kept.empty(), where, ": every frame is numbered before the first, ",
                        manifest.time.value_or(TimeRule{}).first_frame_number);
     if (!dropped.empty())
-        warnings.push_back({concatenate(where, ": ", dropped.size(), " frames numbered before ",
+        findings.warnings.push_back({concatenate(where, ": ", dropped.size(), " frames numbered before ",
                                         manifest.time.value_or(TimeRule{}).first_frame_number, " are left out")});
     for (Index i : kept) sequence.frame_names.push_back(files.name(i));
-    sequence.frames = read_frame_files(files, kept);
+    GreyRange range;
+    sequence.frames = read_frame_files(files, kept, manifest.white, range);
+    if (range.likely_white() > 0) {
+        const char* comma = findings.dark.empty() ? "" : ", ";
+        findings.dark += concatenate(comma, range.brightest(), " (\"", manifest.name, "\")");
+        findings.white = std::max(findings.white, range.likely_white());
+    }
     for (const auto& [task, pattern] : manifest.tasks) {
         if (!only_tasks.empty() && std::find(only_tasks.begin(), only_tasks.end(), task) == only_tasks.end()) continue;
         const FrameFiles masks(glob(folder, pattern));
@@ -111,6 +135,7 @@ inline Manifest manifest_of_plain_folders(const std::filesystem::path& folder, c
         const auto split = options.splits.find(name);
         sequence.split = split == options.splits.end() ? options.split : split->second;
         sequence.time = options.time;
+        sequence.white = options.white;
         for (const auto& task : options.tasks)
             if (!glob(place, task.second).empty()) sequence.tasks.push_back(task);
         if (options.tasks.empty())
@@ -170,14 +195,15 @@ inline Dataset read_dataset(const std::filesystem::path& folder, const DatasetOp
                              ": there is no task \"", task, "\"");
     if (!options.only_tasks.empty()) tasks = options.only_tasks;
 
-    std::vector<Warning> warnings;
+    detail::Findings findings;
     std::vector<Sequence> sequences;
-    std::map<std::string, std::string> owners;
     for (std::size_t i = 0; i < folders.size(); ++i)
         sequences.push_back(detail::read_sequence(folders[i], manifest.sequences[i], manifest.polarity,
-                                                  manifest.threshold, options.only_tasks, warnings, owners));
+                                                  manifest.threshold, options.only_tasks, findings));
+    if (!findings.dark.empty())
+        findings.warnings.push_back(nearly_black(folder, findings.dark, findings.white));
     try {
-        return Dataset(std::move(manifest.description), std::move(sequences), std::move(warnings));
+        return Dataset(std::move(manifest.description), std::move(sequences), std::move(findings.warnings));
     } catch (const DataError& error) {
         fail<DataError>(folder.string(), ": ", error.what());
     }
@@ -186,18 +212,23 @@ inline Dataset read_dataset(const std::filesystem::path& folder, const DatasetOp
 /// Reads frames alone: the pictures of one folder in natural order, or the pages of one TIFF file; `film_name` is its
 /// name.
 ///
-/// @throws DataError, IoError
-inline Sequence read_frames(const std::filesystem::path& path, std::optional<TimeRule> time = std::nullopt) {
+/// @param white_count of frames of 16 bits, as `to_frame` has it; 0: 65535, and a warning where they are nearly black
+/// @throws DataError, IoError, OptionError
+inline Sequence read_frames(const std::filesystem::path& path, std::optional<TimeRule> time = std::nullopt,
+                            int white_count = 0) {
     SequenceManifest manifest;
     manifest.name = film_name(path);
     manifest.time = time;
+    manifest.white = white_count;
     const bool is_folder = std::filesystem::is_directory(path);
     const auto folder = is_folder ? path : path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
     manifest.frames = is_folder ? detail::frames_in(path, "") : path.filename().string();
     require<DataError>(!manifest.frames.empty(), path.string(), ": no frames found; expected *.png or *.tif");
-    std::vector<Warning> warnings;
-    std::map<std::string, std::string> owners;
-    auto sequence = detail::read_sequence(folder, manifest, {}, std::nullopt, {}, warnings, owners);
+    detail::Findings findings;
+    auto sequence = detail::read_sequence(folder, manifest, {}, std::nullopt, {}, findings);
+    if (!findings.dark.empty())
+        findings.warnings.push_back(nearly_black(path, findings.dark, findings.white));
+    sequence.warnings = std::move(findings.warnings);
     if (sequence.seconds.empty())
         for (std::size_t i = 0; i < sequence.frame_names.size(); ++i)
             sequence.seconds.push_back(static_cast<double>(i));

@@ -29,6 +29,13 @@ constexpr std::optional<Split> split_named(std::string_view name) {
     return std::nullopt;
 }
 
+/// Where a sequence's times come from.
+enum class TimeSource {
+    given,         ///< by whoever made the sequence, or by a manifest's "seconds" or "time"
+    file_numbers,  ///< guessed: the numbers in the frames' names, taken for seconds
+    frame_index    ///< guessed: 0, 1, 2, …
+};
+
 /// One filament's frames in time order, with the masks that are known.
 struct Sequence {
     std::string name;
@@ -39,6 +46,8 @@ struct Sequence {
     TaskMasks masks;                                      ///< by task, 0 or 1; no entry for a task that is not labelled
     std::map<std::string, std::vector<double>> series{};  ///< other figures known of each frame, by name
     std::string metadata = "{}";                          ///< free-form JSON text
+    TimeSource time_source = TimeSource::given;           ///< of `seconds`
+    std::vector<Warning> warnings{};                      ///< of `read_frames`; a dataset has those of its sequences
 
     Index size() const { return extent(frames, 0); }
     Index height() const { return extent(frames, 1); }
@@ -165,8 +174,10 @@ private:
         const auto count = static_cast<std::size_t>(shape.frames);
         require<DataError>(sequence.frame_names.size() == count, where, " has ", count, " frames, but ",
                            sequence.frame_names.size(), " frame names");
-        if (sequence.seconds.empty())
+        if (sequence.seconds.empty()) {
             for (std::size_t i = 0; i < count; ++i) sequence.seconds.push_back(static_cast<double>(i));
+            sequence.time_source = TimeSource::frame_index;
+        }
         require<DataError>(sequence.seconds.size() == count, where, " has ", count, " frames, but ",
                            sequence.seconds.size(), " times");
         for (std::size_t i = 1; i < count; ++i)

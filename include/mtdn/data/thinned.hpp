@@ -41,6 +41,7 @@ std::vector<T> every_nth(const std::vector<T>& values, Index every) {
     result.name = sequence.name;
     result.split = sequence.split;
     result.metadata = sequence.metadata;
+    result.time_source = sequence.time_source;
     result.frame_names = detail::every_nth(sequence.frame_names, every);
     result.frames = detail::every_nth(sequence.frames, every);
     result.seconds = detail::every_nth(sequence.seconds, every);

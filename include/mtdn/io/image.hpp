@@ -29,8 +29,9 @@ inline RawImage read_image(const std::filesystem::path& path) {
         return decode_png(bytes, name);
     }
     TiffReader reader(path);
-    require<IoError>(reader.pages() == 1, path.string(), ": expected one page, found ", reader.pages(),
-                     "; read the pages with TiffReader");
+    require<IoError>(reader.pages() == 1, path.string(), ": expected a picture of one page, found ", reader.pages(),
+                     "; a stack of pages is a film or its masks by itself, and no picture among others: give it alone, "
+                     "in dataset.json as its sequence's \"frames\", or by --frames");
     return reader.read(0);
 }
 
@@ -38,10 +39,15 @@ inline RawImage read_image(const std::filesystem::path& path) {
 ///
 /// Alpha is dropped, R = G = B gives that value, any other colour its Rec. 601 luma.
 ///
+/// @param white_count what is white in a picture of 16 bits, as 4095 of a camera of 12; 0 is 65535. Brighter pixels are
+///                    white, too
+/// @throws OptionError if it is not in 0…65535
 /// @source specification §6, "Reading a frame"
-inline Image to_frame(const RawImage& raw) {
+inline Image to_frame(const RawImage& raw, int white_count = 0) {
+    require<OptionError>(white_count >= 0 && white_count <= 65535,
+                         "to_frame: the count that is white must lie in 0 … 65535, got ", white_count);
     auto image = make_array<float>(raw.height, raw.width);
-    const float top = raw.bits == 16 ? 65535.0f : 255.0f;
+    const float top = raw.bits != 16 ? 255.0f : white_count > 0 ? static_cast<float>(white_count) : 65535.0f;
     float* out = image.data();
     for (Index i = 0; i < raw.height * raw.width; ++i) {
         const auto* p = raw.values.data() + i * raw.channels;
@@ -50,6 +56,7 @@ inline Image to_frame(const RawImage& raw) {
         } else {
             out[i] = static_cast<float>((0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]) / top);
         }
+        if (out[i] > 1) out[i] = 1;
     }
     return image;
 }
@@ -80,9 +87,12 @@ inline Mask to_mask(const RawImage& raw, MaskPolarity polarity, std::optional<do
             } else if (p[0] == polarity.background * scale) {
                 out = 0;
             } else {
+                const double cut = raw.bits == 16 ? p[0] / 2.0 / scale : 128;
                 fail<DataError>(name, ": pixel (row ", y, ", column ", x, ") of a mask has value ", p[0], ", expected ",
                                 polarity.feature * scale, " (feature) or ", polarity.background * scale,
-                                " (background); name another polarity, or ask for a threshold");
+                                " (background); say in dataset.json which values it has, \"mask\": {\"feature\": 1, "
+                                "\"background\": 0} (--polarity 1,0), or where the brighter begin, \"mask\": "
+                                "{\"threshold\": ", cut, "} (--threshold ", cut, ")");
             }
         }
     }
@@ -91,8 +101,10 @@ inline Mask to_mask(const RawImage& raw, MaskPolarity polarity, std::optional<do
 
 /// Reads a frame, PNG or TIFF, as grey values in [0, 1]; see `to_frame`.
 ///
-/// @throws IoError
-inline Image read_frame(const std::filesystem::path& path) { return to_frame(read_image(path)); }
+/// @throws IoError, OptionError
+inline Image read_frame(const std::filesystem::path& path, int white_count = 0) {
+    return to_frame(read_image(path), white_count);
+}
 
 /// Reads a mask, PNG or TIFF, as 0 and 1; see `to_mask`. The threshold is on the scale of 8 bits, 0…255.
 ///

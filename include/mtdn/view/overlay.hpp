@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ struct OverlayOptions {
 
 /// Masks over a frame, one colour a task.
 ///
-/// Where several masks cover a pixel, the last one's colour is seen: A2, which lies within A1, comes after it.
+/// Where several masks cover a pixel, the colour of the smallest of them in this frame is seen, so that A2, which lies
+/// within A1, stays in sight whatever it is called; of equally large ones, the last one's.
 ///
 /// @throws ShapeError if a mask has another size than the frame; OptionError
 inline Picture overlay(const Image& frame, const std::vector<Mask>& masks, const OverlayOptions& options = {}) {
@@ -27,20 +29,24 @@ inline Picture overlay(const Image& frame, const std::vector<Mask>& masks, const
                          options.opacity);
     const Picture ground = grey_picture(frame);
     Picture picture = ground;
+    std::vector<Index> areas;
     for (std::size_t i = 0; i < masks.size(); ++i) {
         detail::require_same_size(masks[i], frame, "overlay", concatenate("mask ", i), "frame");
-        const Colour colour = options.palette.task(static_cast<Index>(i));
-        // Each colour is laid over the frame, not over the colours before it.
-        for (Index k = 0; k < static_cast<Index>(masks[i].size()); ++k) {
-            if (masks[i].data()[k] != 1) continue;
-            const Index y = k / extent(frame, 1), x = k % extent(frame, 1);
-            set_pixel(picture, y, x, blend(pixel(ground, y, x), colour, options.opacity));
-        }
+        areas.push_back(std::count(masks[i].data(), masks[i].data() + masks[i].size(), std::uint8_t{1}));
+    }
+    for (Index k = 0; k < extent(frame, 0) * extent(frame, 1); ++k) {
+        std::size_t seen = masks.size();
+        for (std::size_t i = 0; i < masks.size(); ++i)
+            if (masks[i].data()[k] == 1 && (seen == masks.size() || areas[i] <= areas[seen])) seen = i;
+        if (seen == masks.size()) continue;
+        const Index y = k / extent(frame, 1), x = k % extent(frame, 1);
+        const Colour colour = options.palette.task(static_cast<Index>(seen));
+        set_pixel(picture, y, x, blend(pixel(ground, y, x), colour, options.opacity));
     }
     return picture;
 }
 
-/// The masks of all tasks, in the order of their names, over one frame of a sequence.
+/// The masks of all tasks over one frame of a sequence; colours go by the order of the tasks' names.
 ///
 /// @shape  frames (N, H, W, C), every task's masks (N, H, W)
 /// @throws ShapeError, OptionError

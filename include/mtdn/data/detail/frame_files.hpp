@@ -12,6 +12,7 @@
 #include <mtdn/core/arrays.hpp>
 #include <mtdn/core/error.hpp>
 #include <mtdn/data/detail/glob.hpp>
+#include <mtdn/data/grey_range.hpp>
 #include <mtdn/io/image.hpp>
 #include <mtdn/io/polarity.hpp>
 #include <mtdn/io/tiff.hpp>
@@ -68,7 +69,10 @@ inline std::string frames_in(const std::filesystem::path& folder, const std::str
 }
 
 /// The pictures as grey frames of one size.
-inline Images read_frame_files(const FrameFiles& files, const std::vector<Index>& wanted) {
+///
+/// @param white_count of frames of 16 bits; 0: 65535, and `range` is told what they hold
+inline Images read_frame_files(const FrameFiles& files, const std::vector<Index>& wanted, int white_count,
+                               GreyRange& range) {
     Images frames;
     files.read(wanted, [&](Index k, const RawImage& raw) {
         if (k == 0) frames = make_array<float>(wanted.size(), raw.height, raw.width, 1);
@@ -76,7 +80,8 @@ inline Images read_frame_files(const FrameFiles& files, const std::vector<Index>
                            files.where(wanted[static_cast<std::size_t>(k)]), ": the frame is ", raw.height, " × ",
                            raw.width, " pixels (height × width), expected ", extent(frames, 1), " × ", extent(frames, 2), " as in ",
                            files.where(wanted[0]));
-        const Image image = to_frame(raw);
+        const Image image = to_frame(raw, white_count);
+        if (white_count == 0) range.add(raw, image);
         std::copy_n(image.data(), image.size(), frame_data(frames, k));
     });
     return frames;
