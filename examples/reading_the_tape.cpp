@@ -230,7 +230,7 @@ void memory() {
     using X = Variable<Single>;
     using T = Tape<Single>;
     //[memory
-    const auto tell = [](const char* what, double kib) { std::printf("%-42s %6.1f KiB\n", what, kib); };
+    const auto tell = [](const char* what, double kib) { std::printf("%-42s %6.0f KiB\n", what, kib); };
     tell("scale(x, 2)", kept([](const L&, const X& x, T&) { mtdn::scale(x, 2); }));
     tell("concat(x, x)", kept([](const L&, const X& x, T&) { mtdn::concat(x, x); }));
     tell("relu(x)", kept([](const L&, const X& x, T&) { mtdn::relu(x); }));
