@@ -57,6 +57,20 @@ TEST_CASE("reproduce trains what is asked, then, resumed, the rest, and reports 
     CHECK(scores["mtdn"]["partners"]["validation"]["A2"]["changed"].get<double>() > 0);
 }
 
+TEST_CASE("a study's run that was stopped before a validation has no best score, and its table says so") {
+    const Scratch scratch;
+    const auto out = (scratch / "study").string();
+    const auto run = mtdn_run(scratch, "reproduce --scale quick --width 4 --models unet-a1 --minutes 1e-9 --out " + out);
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    const auto markdown = text_of(out + "/report.md");
+    const auto row = markdown.find("| unet-a1 |", markdown.find("| model | parameters |"));
+    REQUIRE(row != std::string::npos);
+    const auto cells = markdown.substr(row, markdown.find('\n', row) - row);
+    INFO(cells);
+    CHECK(cells.find(" | 0 | – | – | ") != std::string::npos);  // epochs, best epoch, best score
+}
+
 TEST_CASE("every variant of an ablation differs from its base, and is named once") {
     std::set<std::string> names;
     for (const auto& recipe : recipes()) names.insert(recipe.name);

@@ -9,6 +9,8 @@
 #include "program/program.hpp"
 
 #include <mtdn/io/csv.hpp>
+#include <mtdn/io/png.hpp>
+#include <mtdn/view/palette.hpp>
 
 using namespace mtdn;
 using namespace mtdn::testing;
@@ -90,9 +92,14 @@ TEST_CASE("two workers search; one is killed, and the other takes up its trial w
     for (auto& column : expected) column.resize(found[0].size());
     CHECK(found == expected);
 
-    // Whoever joins need say no more than where; what is said must be the same.
-    const auto again = mtdn_run(scratch, "tune --json --out " + out);
+    // Whoever joins need say no more than where, and in which colours; what else is said must be the same.
+    const auto second = Palette{}.line(1);  // the best trial is black
+    CHECK(count(read_png(out + "/plot.png"), second) > 0);
+    const auto again = mtdn_run(scratch, "tune --json --palette okabe-ito --out " + out);
     REQUIRE(again.status == 0);
+    const auto plot = read_png(out + "/plot.png");
+    CHECK(count(plot, second) == 0);
+    CHECK(count(plot, colour_blind_safe_palette().line(1)) > 0);
     const auto json = parse_json(again.out, "tune");
     CHECK(json["trials"].size() == 5);
     CHECK(std::filesystem::exists(json["model"].get<std::string>()));
