@@ -57,7 +57,8 @@ struct Film {
     Film() {
         const auto made = mtdn_run(scratch, "synthesize " + data + " --sequences 3 --frames 3 --size 35 --seed 4");
         REQUIRE(made.status == 0);
-        const auto trained = mtdn_run(scratch, "train --data " + data + " --out " + run + " " + recipe() + " --epochs 2");
+        const auto trained =
+            mtdn_run(scratch, "train --data " + data + " --out " + run + " " + recipe() + " --epochs 2");
         INFO(trained.err);
         REQUIRE(trained.status == 0);
     }

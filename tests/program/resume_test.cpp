@@ -51,7 +51,8 @@ TEST_CASE("a run that is killed and resumed, again and again, ends with the same
     INFO(kills << " kills in runs of " << seconds << " s");
     CHECK(kills > 0);
     if (!std::filesystem::exists(broken + "/checkpoint.safetensors")) std::filesystem::remove_all(broken);
-    const auto last = mtdn_run(scratch, std::filesystem::exists(broken) ? "train --resume --out " + broken : training_to(broken));
+    const auto last =
+        mtdn_run(scratch, std::filesystem::exists(broken) ? "train --resume --out " + broken : training_to(broken));
     INFO(last.err);
     REQUIRE(last.status == 0);
     for (const char* name : {"/best.safetensors", "/last.safetensors"})

@@ -145,8 +145,8 @@ public:
         CoarserMaps<B> coarser;
         auto logits = compare(detail::features_of("Siamese", backbone_, frames, pass, &coarser), pairs, pass);
         for (std::size_t level = 1; level <= coarser.size(); ++level)
-            detail::append_logits_of_level(auxiliary_, tasks_.size(), level, fuse(coarser[coarser.size() - level], pairs),
-                                           frames.shape(), pass, logits);
+            detail::append_logits_of_level(auxiliary_, tasks_.size(), level,
+                                           fuse(coarser[coarser.size() - level], pairs), frames.shape(), pass, logits);
         return logits;
     }
 
