@@ -40,7 +40,7 @@ struct Deep {
         return found;
     }
     // Σ of the focal losses of a model's logits, each by its own factor.
-    X loss(const InlineVector<X, 4>& logits, const LabelTensor& truth, std::size_t first) {
+    X loss(const LevelLogits<Exact>& logits, const LabelTensor& truth, std::size_t first) {
         const FocalLoss<Exact> focal(exact);
         X total;
         for (std::size_t i = first; i < logits.size(); ++i) {
@@ -89,7 +89,7 @@ TEST_CASE_METHOD(Deep, "a coarse level's loss is that against the shares of the 
     const Values map = values(exact, {1, 2, 2, 2}, {0.4, -0.3, 1.2, 0.1, -0.7, 0.5, 0.2, 0.9});
     AuxiliaryHeads<Exact> heads = mtdn::detail::auxiliary_heads(exact, {2}, {"A1"}, 3, random);
     Pass<Exact> pass(exact);
-    InlineVector<X, 4> logits;
+    LevelLogits<Exact> logits;
     mtdn::detail::append_logits_of_level(heads, 1, 1, pass.input(map), {1, 3, 4, 1}, pass, logits);
     REQUIRE(logits.size() == 1);
     REQUIRE(logits[0].shape() == Shape{1, 3, 4, 3});

@@ -267,11 +267,11 @@ private:
         }
     }
 
-    auto logits_of(const Variable<B>& frames, Pass<B>& pass) const {
+    LevelLogits<B> logits_of(const Variable<B>& frames, Pass<B>& pass) const {
         if constexpr (decodes_levels)
             if (options_.deep_supervision > 0)
                 return Objective<Model>::logits_of_levels(model_, frames, input_.data(), pass);
-        return Objective<Model>::logits(model_, frames, input_.data(), pass);
+        return LevelLogits<B>(Objective<Model>::logits(model_, frames, input_.data(), pass));
     }
 
     // Gives every rank the model of rank 0.

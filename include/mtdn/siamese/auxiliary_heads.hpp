@@ -17,6 +17,10 @@ namespace mtdn {
 template <Backend B>
 using AuxiliaryHeads = std::vector<std::pair<std::string, Conv2d<B>>>;
 
+/// Logits of every level and task; more than those of two tasks and the four levels of a U-Net of depth 4 allocate.
+template <Backend B>
+using LevelLogits = InlineVector<Variable<B>, 8>;
+
 namespace detail {
 
 /// @param channels of what the heads of each level read, the coarsest first, as `PyramidDecoder` has them
@@ -44,7 +48,7 @@ template <Backend B>
 template <Backend B>
 [[gnu::cold]] void append_logits_of_level(const AuxiliaryHeads<B>& heads, std::size_t tasks, std::size_t level,
                                           const Variable<B>& map, const Shape& frames, Pass<B>& pass,
-                                          InlineVector<Variable<B>, 4>& logits) {
+                                          LevelLogits<B>& logits) {
     const Index height = map.shape().height << level, width = map.shape().width << level;
     for (std::size_t task = 0; task < tasks; ++task) {
         const auto coarse = heads[(level - 1) * tasks + task].second(map, pass);
