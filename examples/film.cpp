@@ -8,7 +8,7 @@ int main() {
     mtdn::Cpu cpu;
     mtdn::Random random{7};
 
-    auto film = mtdn::synthesize({.sequences = 6, .frames = 10, .size = 48});  // or read_dataset("film/") of mtdn/io.hpp
+    auto film = mtdn::synthesize({.sequences = 6, .frames = 10, .size = 48});  // or read_dataset("film") of mtdn/io.hpp
     auto model = mtdn::Siamese{mtdn::UNet{cpu, {.in_channels = 1, .width = 8, .depth = 3}, random},
                                mtdn::Concatenate{}, film.tasks(), random};
 

@@ -3,7 +3,8 @@
 # `tests` those of the tests, as far as they are missing. Asks nothing.
 set -eu
 
-packages="g++ cmake ninja-build pkg-config libeigen3-dev libxtensor-dev libpng-dev libtiff-dev nlohmann-json3-dev libcli11-dev"
+packages="g++ cmake ninja-build pkg-config libeigen3-dev libxtensor-dev libpng-dev libtiff-dev nlohmann-json3-dev"
+packages="$packages libcli11-dev"
 [ "${1-}" != tests ] || packages="$packages catch2 clang-14"
 # Training by several processes, and plots by gnuplot, whose tests are skipped without.
 optional=

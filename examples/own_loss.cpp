@@ -20,7 +20,8 @@ struct BrierLoss {
         const auto z = mtdn::download(mtdn::value_of(logits));
         const auto y = mtdn::download(labels);
         const auto classes = static_cast<std::size_t>(logits.shape().channels);
-        const auto counted = static_cast<double>(y.size() - static_cast<std::size_t>(std::count(y.begin(), y.end(), mtdn::ignore_label)));
+        const auto ignored = static_cast<std::size_t>(std::count(y.begin(), y.end(), mtdn::ignore_label));
+        const auto counted = static_cast<double>(y.size() - ignored);
         std::vector<Scalar> slopes(z.size());
         std::vector<double> p(classes);
         double loss = 0;

@@ -230,7 +230,7 @@ void memory() {
     using X = Variable<Single>;
     using T = Tape<Single>;
     //[memory
-    const auto tell = [](const char* what, double kib) { std::printf("%-42s %6.1f KiB\n", what, kib); };
+    const auto tell = [](const char* what, double kib) { std::printf("%-42s %6.0f KiB\n", what, kib); };
     tell("scale(x, 2)", kept([](const L&, const X& x, T&) { mtdn::scale(x, 2); }));
     tell("concat(x, x)", kept([](const L&, const X& x, T&) { mtdn::concat(x, x); }));
     tell("relu(x)", kept([](const L&, const X& x, T&) { mtdn::relu(x); }));
@@ -253,7 +253,8 @@ void threads() {
     const auto first = gradient_on(1);
     for (const int count : {1, 2, 3, 7}) {
         const auto gradient = gradient_on(count);
-        std::printf("threads: %d, sum: %.9g, %s\n", count, gradient[0], gradient == first ? "the same bits" : "OTHER BITS");
+        std::printf("threads: %d, sum: %.9g, %s\n", count, gradient[0],
+                    gradient == first ? "the same bits" : "OTHER BITS");
     }
     std::vector<float> terms(1000000);
     for (std::size_t i = 0; i < terms.size(); ++i) terms[i] = 1 / static_cast<float>(i + 1);

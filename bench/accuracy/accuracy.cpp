@@ -35,7 +35,8 @@ std::vector<std::vector<double>> all_passes(B& backend, const Shape& image, Inde
         backend.upload(std::span<const T>(values), View<B, T>(made));
         return made;
     };
-    const auto x = tensor(image, 1), w = tensor({3, 3, image.channels, out}, 0.05), dy = tensor(image.with_channels(out), 1);
+    const auto x = tensor(image, 1), w = tensor({3, 3, image.channels, out}, 0.05),
+               dy = tensor(image.with_channels(out), 1);
     const Tensor<B> y(backend, dy.shape()), dx(backend, x.shape()), dw(backend, w.shape());
     const Window window{.kernel = 3, .padding = 1};
     backend.convolve(x, w, {}, {}, window, Activation::identity, y);
@@ -68,7 +69,8 @@ std::string error(const std::vector<double>& ours, const std::vector<double>& ex
 }  // namespace
 
 int main() {
-    std::printf("| side, channels | algorithm | forward: rms, largest | by data | by weights |\n|---|---|---|---|---|\n");
+    std::printf(
+        "| side, channels | algorithm | forward: rms, largest | by data | by weights |\n|---|---|---|---|---|\n");
     for (const auto& [side, in, out] : {std::tuple<Index, Index, Index>{32, 32, 32}, {32, 64, 32}, {32, 64, 64},
                                         {32, 32, 16}, {32, 16, 3}, {32, 128, 64}, {32, 128, 128}, {32, 256, 128},
                                         {32, 256, 256}, {32, 512, 256}, {16, 512, 512}}) {
@@ -82,7 +84,8 @@ int main() {
             Cpu cpu(options);
             const auto ours = all_passes(cpu, image, out);
             std::printf("| %td², %td → %td | %s |", side, in, out, name);
-            for (std::size_t pass = 0; pass < 3; ++pass) std::printf(" %s |", error(ours[pass], expected[pass]).c_str());
+            for (std::size_t pass = 0; pass < 3; ++pass)
+                std::printf(" %s |", error(ours[pass], expected[pass]).c_str());
             std::printf("\n");
             std::fflush(stdout);
         }

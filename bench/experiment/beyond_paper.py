@@ -2,7 +2,8 @@
 """Measures what goes beyond the paper on the validation sequences: trains a base recipe and variants of it with several
 seeds, evaluates each, and prints one table. Killed or run again it goes on where it was, run by run.
 
-    beyond_paper.py MTDN DATA OUT [--seeds 1,2,3] [--recipe "--width 8 --size 128 --epochs 5"] [--variant NAME="--ema 0.99"]
+    beyond_paper.py MTDN DATA OUT [--seeds 1,2,3] [--recipe "--width 8 --size 128 --epochs 5"]
+                    [--variant NAME="--ema 0.99"]
 """
 import argparse
 import json
@@ -14,11 +15,11 @@ import sys
 from pathlib import Path
 
 # What a training is given beside the recipe.
-VARIANTS = {"base": "", "ema": "--ema 0.999", "focal+dice": "--loss focal+dice", "focal+tversky": "--loss focal+tversky",
-            "deep supervision": "--deep-supervision 0.5"}
+VARIANTS = {"base": "", "ema": "--ema 0.999", "focal+dice": "--loss focal+dice",
+            "focal+tversky": "--loss focal+tversky", "deep supervision": "--deep-supervision 0.5"}
 # What an evaluation is given: these need no training of their own.
-VIEWS = {"": "", "soft": "--soft --fusion ensemble", "inside": "--inside A2:A1", "flips 4": "--flips 4", "flips 8": "--flips 8",
-         "flips 8, inside": "--flips 8 --inside A2:A1"}
+VIEWS = {"": "", "soft": "--soft --fusion ensemble", "inside": "--inside A2:A1", "flips 4": "--flips 4",
+         "flips 8": "--flips 8", "flips 8, inside": "--flips 8 --inside A2:A1"}
 FUSIONS = ("backward", "ensemble")
 
 
@@ -68,9 +69,11 @@ def evaluate(a, folder, view):
     def make():
         figures = {}
         for fusion in ("ensemble",) if "--fusion" in options else FUSIONS:
-            command = [a.mtdn, "evaluate", "--json", "--model", str(folder / "best.safetensors"), "--data", str(a.data), "--split",
-                       a.split, "--threads", str(a.threads)]
-            scores = json.loads(call(command + (options if "--fusion" in options else options + ["--fusion", fusion])))[fusion]
+            command = [a.mtdn, "evaluate", "--json", "--model", str(folder / "best.safetensors"), "--data", str(a.data),
+                       "--split", a.split, "--threads", str(a.threads)]
+            if "--fusion" not in options:
+                command += ["--fusion", fusion]
+            scores = json.loads(call(command + options))[fusion]
             for task in scores:
                 if task != "overall":
                     figures.setdefault(task, {})[fusion] = scores[task]["total"]["macro_f1"]
@@ -113,8 +116,10 @@ def main():
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--recipe", default="--width 8 --size 128 --epochs 5",
                         help="options of mtdn train for all; by epochs, as minutes begin anew when a run is taken up")
-    parser.add_argument("--variants", default=",".join(VARIANTS), help="of these by name, the base always first: %(default)s")
-    parser.add_argument("--variant", action="append", default=[], metavar="NAME=OPTIONS", help="one more variant of training")
+    parser.add_argument("--variants", default=",".join(VARIANTS),
+                        help="of these by name, the base always first: %(default)s")
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME=OPTIONS",
+                        help="one more variant of training")
     parser.add_argument("--views", default=";".join(VIEWS), help="evaluations of the base's runs, by name: %(default)s")
     parser.add_argument("--every", action="store_true", help="these evaluations of all variants' runs")
     parser.add_argument("--split", default="validation", choices=("train", "validation", "test", "all"))

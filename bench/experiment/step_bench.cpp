@@ -12,7 +12,8 @@ using namespace mtdn;
 
 // 2·MAC of both frames through the backbone and the pair through two heads, SPEC's count at 256² and width 32.
 double flops_a_pair(Index width, Index size) {
-    const double scale = static_cast<double>(width * width) / (32.0 * 32.0) * static_cast<double>(size * size) / 65536.0;
+    const double scale =
+        static_cast<double>(width * width) / (32.0 * 32.0) * static_cast<double>(size * size) / 65536.0;
     return 64.1e9 * scale;
 }
 
@@ -33,8 +34,10 @@ struct Bench {
     std::vector<Pair> list;
 
     explicit Bench(const benchmark::State& state)
-        : pairs(state.range(2)), size(state.range(1)),
-          model{UNet<Cpu>{cpu, {.in_channels = 3, .width = state.range(0)}, random}, Concatenate{}, {"A1", "A2"}, random},
+        : pairs(state.range(2)),
+          size(state.range(1)),
+          model{
+              UNet<Cpu>{cpu, {.in_channels = 3, .width = state.range(0)}, random}, Concatenate{}, {"A1", "A2"}, random},
           frames(noise(cpu, {2 * pairs, size, size, 3}, random)) {
         for (Index i = 0; i < pairs; ++i) list.push_back({i, pairs + i});
     }

@@ -2,8 +2,9 @@
 # sh bench/gpu/run.sh [PIECE...]: on a machine with a GPU, nvcc and g++, and nothing else of need: build, parity,
 # recorded, memcheck, racecheck, initcheck, synccheck (the sanitizer's tools), ceilings, steps, cliques, profile, torch,
 # torch_compiled, torch_graphs, torch_cliques, training; all where none is named. Each takes less than ten minutes, so
-# that they may be run one at a time; build comes first. A piece that has been done with success is not done again by the
-# same commit, unless it is named. What they say is added to build/gpu/report.md, or to the file that MTDN_REPORT names.
+# that they may be run one at a time; build comes first. A piece that has been done with success is not done again by
+# the same commit, unless it is named. What they say is added to build/gpu/report.md, or to the file that MTDN_REPORT
+# names.
 #
 # recorded takes xtensor's and Eigen's headers, and is skipped where g++ does not find them. profile takes nsys.
 # Where cuDNN's header and library are beside nvcc's, parity and steps are run with its convolutions too. training takes
@@ -164,7 +165,8 @@ torch() {
     torch_jobs ""
     [ -n "${MTDN_PYTHON-}" ] || return 0
     for options in --contiguous --no-benchmark; do
-        say "PyTorch, a step, bf16 $options" "$MTDN_PYTHON" bench/gpu/torch_steps.py step 32 256 16 --precision bf16 $options
+        say "PyTorch, a step, bf16 $options" \
+            "$MTDN_PYTHON" bench/gpu/torch_steps.py step 32 256 16 --precision bf16 $options
     done
 }
 torch_compiled() { torch_jobs "--compiled"; }

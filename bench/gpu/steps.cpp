@@ -2,10 +2,10 @@
 //
 //     steps parity       logits and the losses of twenty steps beside the CPU's, width 8, 64 pixels, in every
 //                        precision; and the same again, played back as a graph
-//     steps KIND WIDTH SIZE PAIRS [OPTION...]    seconds of each repetition, as a line of JSON, and memory in use at most.
+//     steps KIND WIDTH SIZE PAIRS [OPTION...]    seconds of each repetition, as a line of JSON, and most memory in use.
 //                        KIND: step, inference; clique, a step, and ensemble, inference, where PAIRS are frames whose
-//                        pairs are all compared. Options: single, tf32x3, tf32, bf16, simple, graph (recorded and played
-//                        back), and a number of repetitions
+//                        pairs are all compared. Options: single, tf32x3, tf32, bf16, simple, graph (recorded and
+//                        played back), and a number of repetitions
 //
 // Compiled with -DMTDN_CUDNN, the same with cuDNN's convolutions.
 #include <chrono>

@@ -34,8 +34,9 @@ Outcome train(const Dataset& film, Index width, const TrainOptions& options, int
     for (int i = 3; i < steps; ++i) trainer.step();
     gpu.wait();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::cout << (graphs ? "played back" : "run") << ", augmented by the " << (options.resident ? "device" : "host") << ": "
-              << seconds / std::max(1, steps - 3) << " s a step, " << (gpu.memory().held() >> 20) << " MiB held\n";
+    std::cout << (graphs ? "played back" : "run") << ", augmented by the " << (options.resident ? "device" : "host")
+              << ": " << seconds / std::max(1, steps - 3) << " s a step, " << (gpu.memory().held() >> 20)
+              << " MiB held\n";
     Outcome outcome{download(model.parameters().values), {}, trainer.position().loss_sum};
     for (const auto& [name, tensor] : state_of(model))
         if (name.find("running") != std::string::npos || tensor.counter)

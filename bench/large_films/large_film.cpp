@@ -4,9 +4,9 @@
 //   mtdn segment --model MODEL --frames FOLDER/film.tif --tile 512 --overlap 128 --stacks --out FOLDER/masks --json
 //   large_film score FOLDER FOLDER/masks/film TILE OVERLAP
 //
-// The film is a mosaic of synthetic filaments, 104 px each: sixteen different ones, each flipped and turned in up to eight
-// ways. Where two of them meet, the film shows edges that no training film has; scores leave out what is within 12 px of
-// such a joint, so that a seam that falls on one is not blamed, or praised, for it.
+// The film is a mosaic of synthetic filaments, 104 px each: sixteen different ones, each flipped and turned in up to
+// eight ways. Where two of them meet, the film shows edges that no training film has; scores leave out what is within
+// 12 px of such a joint, so that a seam that falls on one is not blamed, or praised, for it.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -44,7 +44,8 @@ void make(const std::filesystem::path& folder, Index frames, Index side) {
                 for (Index y = 0; y < std::min(cell, side - row * cell); ++y)
                     for (Index x = 0; x < std::min(cell, side - column * cell); ++x) {
                         const Index v = turn & 1 ? cell - 1 - y : y, u = turn & 2 ? cell - 1 - x : x;
-                        page(row * cell + y, column * cell + x) = value(sequence, turn & 4 ? u * cell + v : v * cell + u);
+                        page(row * cell + y, column * cell + x) =
+                            value(sequence, turn & 4 ? u * cell + v : v * cell + u);
                     }
             }
         stack.write(page);
@@ -71,13 +72,15 @@ void score(const std::filesystem::path& truth, const std::filesystem::path& mask
                                        found.pages(), " pages, expected at most ", expected.pages());
         double hits[2]{}, wrong[2]{}, pixels[2]{};
         for (Index i = 0; i < found.pages(); ++i) {
-            const auto a = mtdn::to_mask(expected.read(i), {}, {}, task), b = mtdn::to_mask(found.read(i), {}, {}, task);
+            const auto a = mtdn::to_mask(expected.read(i), {}, {}, task),
+                       b = mtdn::to_mask(found.read(i), {}, {}, task);
             const auto near = [&](std::size_t dimension) {
                 const Index length = mtdn::extent(a, dimension);
                 std::vector<char> is_near(static_cast<std::size_t>(length));
                 const mtdn::TileAxis axis(length, tiles, 16);
                 for (Index k = 0; k + 1 < axis.count(); ++k)
-                    for (Index at = axis.seam(k) - band; at < axis.seam(k) + band; ++at) is_near[static_cast<std::size_t>(at)] = 1;
+                    for (Index at = axis.seam(k) - band; at < axis.seam(k) + band; ++at)
+                        is_near[static_cast<std::size_t>(at)] = 1;
                 return is_near;
             };
             const auto rows = near(0), columns = near(1);

@@ -2,8 +2,9 @@
 //
 //     mtdn_peer JOB [--threads N] [--warmup N] [--repetitions N] [--precision f32|bf16]
 //
-// JOB is KIND/WIDTH/SIZE/COUNT: inference and step of COUNT pairs, step16 (one that keeps what waits for the way back in
-// bfloat16), clique (a step on all pairs of COUNT frames), ensemble (COUNT frames segmented by all their pairs). Prints one line of JSON: seconds of every repetition, and MiB.
+// JOB is KIND/WIDTH/SIZE/COUNT: inference and step of COUNT pairs, step16 (one that keeps what waits for the way back
+// in bfloat16), clique (a step on all pairs of COUNT frames), ensemble (COUNT frames segmented by all their pairs).
+// Prints one line of JSON: seconds of every repetition, and MiB.
 #include <chrono>
 #include <cstdio>
 #include <fstream>

@@ -20,7 +20,8 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-cmake --preset peers ${MTDN_DNNL_DIR:+-Ddnnl_DIR="$MTDN_DNNL_DIR"} | grep -E "^-- (Peer|Build)|Error" >&2
+cmake --preset peers ${MTDN_DNNL_DIR:+-Ddnnl_DIR="$MTDN_DNNL_DIR"} ${MTDN_TORCH:+-DMTDN_TORCH="$MTDN_TORCH"} |
+    grep -E "^-- (Peer|Build)|Error" >&2
 cmake --build --preset peers >&2
 # The options hold no spaces and are words, so they stay unquoted.
 PYTHONDONTWRITEBYTECODE=1 python3 bench/peers/compare.py build/peers "$out" $options

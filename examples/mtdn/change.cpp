@@ -40,7 +40,10 @@ void compare(const std::string& model, const std::vector<std::string>& frames, i
         }
         mtdn::write_png(std::filesystem::path(out) / (task + ".png"), mtdn::change_map(labels, palette));
         mtdn::write_npy(std::filesystem::path(out) / (task + ".npy"), logits);
-        json[task] = {{"no_change", counts[0]}, {"appearing", counts[1]}, {"disappearing", counts[2]}, {"overlapping", counts[3]}};
+        json[task] = {{"no_change", counts[0]},
+                      {"appearing", counts[1]},
+                      {"disappearing", counts[2]},
+                      {"overlapping", counts[3]}};
     }
     if (common.json) return print_json(json);
     for (const auto& [task, counts] : json.items()) {

@@ -47,7 +47,9 @@ void print_json(const mtdn::Json& json);
 void add_device(CLI::App& command, Common& common);
 
 /// Adds `--precision single|bf16|tf32|tf32x3`.
-inline constexpr const char* precision_help = "Products of convolutions; bf16: of factors rounded to bfloat16; tf32: to TF32, on a GPU; tf32x3: nearly single, there";
+inline constexpr const char* precision_help =
+    "Products of convolutions; bf16: of factors rounded to bfloat16; tf32: to TF32, on a GPU; tf32x3: nearly single, "
+    "there";
 void add_precision(CLI::App& command, Common& common);
 
 /// Adds `--palette paper|okabe-ito`; see `mtdn::palette_named`.

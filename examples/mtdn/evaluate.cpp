@@ -134,10 +134,12 @@ void add_evaluate(CLI::App& app, Common& common) {
     command->add_option("--inside", c->inside, inside_help)->delimiter(',');
     command->add_option("--absent", c->absent, "Score of a class that is neither in truth nor in prediction")
         ->check(CLI::IsMember({"zero", "one", "skip", "nan"}))->capture_default_str();
-    command->add_flag("--threshold", c->threshold, "Scores plain thresholds, too: Otsu for A1, the filled interior of dark walls for A2");
+    command->add_flag("--threshold", c->threshold,
+                      "Scores plain thresholds, too: Otsu for A1, the filled interior of dark walls for A2");
     command->add_option("--pictures", c->pictures, "Folder for overlays, confusion maps and contact sheets");
     add_palette(*command, c->palette);
-    command->add_option("--frame-scores", c->frame_scores, "File (.csv) for each frame's scores, which mtdn plot draws");
+    command->add_option("--frame-scores", c->frame_scores,
+                        "File (.csv) for each frame's scores, which mtdn plot draws");
     command->footer("Example: mtdn evaluate --model runs/film/best.safetensors --data film --split test --fusion all");
     command->callback([c, &common] { evaluate(*c, common); });
 }

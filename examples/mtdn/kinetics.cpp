@@ -27,7 +27,7 @@ using mtdn::Index;
 
 struct KineticsCommand {
     std::string data, masks, prediction, out, split, calibrate;
-    std::string length = "measured", onset = "first";
+    std::string length = "measured", onset = "first", palette;
     std::vector<std::string> tasks{"A1", "A2"}, laws;
     std::vector<int> polarity;
     std::optional<double> threshold, pixel_size_nm, interval;
@@ -177,7 +177,7 @@ mtdn::IntervalFactors calibrate(const KineticsCommand& c, const std::vector<Fila
 
 /// Volume, conversion, rate and the fits' residuals against time.
 void write_plot(const fs::path& file, const Filament& filament, const mtdn::IntervalFactors& factors, double unit_size,
-                const std::string& unit) {
+                const std::string& unit, const mtdn::Palette& palette) {
     const double cube = unit_size * unit_size * unit_size;
     const auto& k = filament.kinetics;
     const auto measured = [&](const mtdn::MeasuredCurve& curve, double factor, double scale) {
@@ -195,7 +195,7 @@ void write_plot(const fs::path& file, const Filament& filament, const mtdn::Inte
     Index number = 0;
     for (const auto& fit : filament.fits) {
         const std::string name(mtdn::name_of(fit.law));
-        const auto colour = mtdn::colour_blind_safe_palette().line(number++);
+        const auto colour = palette.line(number++);
         mtdn::PlotLine line{name, {}, {}, {}, colour, false}, fraction = line;
         constexpr int steps = 200;
         const double first = fit.seconds.front(), last = fit.seconds.back();
@@ -375,12 +375,13 @@ void kinetics(KineticsCommand c, const Common& common) {
     json["fitted_volume_unit"] = unit + "3";
     mtdn::CsvTable table;
     Coverage coverage;
+    const auto palette = mtdn::palette_named(c.palette);
     for (auto& filament : filaments) {
         fit_laws(c, filament, unit_size * unit_size * unit_size);
         const auto& name = filament.sequence->name;
         mtdn::add_kinetics_rows(table, name, filament.sequence->frame_names, filament.kinetics, factors, pixel_nm,
                                 filament.truth);
-        write_plot(fs::path(c.out) / (name + ".png"), filament, factors, unit_size, unit);
+        write_plot(fs::path(c.out) / (name + ".png"), filament, factors, unit_size, unit, palette);
         const auto times = c.interval ? "interval" : times_from(*filament.sequence);
         json["sequences"][name] = filament_json(filament, factors.volume);
         json["sequences"][name]["times"] = times;
@@ -449,6 +450,7 @@ void add_kinetics(CLI::App& app, Common& common) {
     add_polarity(*command, c->polarity, "Polarity of the masks measured, if not the dataset's or 255,0");
     command->add_option("--threshold", c->threshold,
                         "Takes any grey value, from 0 to 255: nearer to feature from here on");
+    add_palette(*command, c->palette);
     command->footer("Example: mtdn kinetics --data film --prediction masks --calibrate validation --out kinetics");
     command->callback([c, &common] { kinetics(*c, common); });
 }

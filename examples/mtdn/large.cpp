@@ -47,7 +47,9 @@ mtdn::Json segment_large(const LargeOptions& options, const Network& network) {
     }
     note_film(place, mtdn::film_at(options.film));
     const auto begin = std::chrono::steady_clock::now();
-    const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+    const auto seconds = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    };
     const auto write = [&](mtdn::Index i, const std::map<std::string, mtdn::Mask>& masks) {
         for (const auto& [task, mask] : masks) {
             if (!options.stacks) {
@@ -64,8 +66,9 @@ mtdn::Json segment_large(const LargeOptions& options, const Network& network) {
                   << mtdn::duration_text(a_frame * static_cast<double>(film.size() - i - 1)) << " left\x1b[K"
                   << (i + 1 == film.size() ? "\n" : "") << std::flush;
     };
-    const auto [tiles, passes] = network.segment_tiles(
-        {film.frame_size(), film.size(), [&](mtdn::Index i) { return film.read(i); }, write}, options.fusion, options.tiles);
+    const auto [tiles, passes] =
+        network.segment_tiles({film.frame_size(), film.size(), [&](mtdn::Index i) { return film.read(i); }, write},
+                              options.fusion, options.tiles);
     for (auto& [task, stack] : stacks) stack.commit();
     const auto usage = used();
     const auto frames = static_cast<double>(film.size());

@@ -67,8 +67,8 @@ inline void note_film(const std::filesystem::path& place, const std::filesystem:
 }
 
 /// Writes a sequence's masks as `<folder>/<sequence>/<task>/<frame name>`, as `read_predictions` takes them.
-inline void write_masks(const std::filesystem::path& folder, const mtdn::Sequence& sequence, const mtdn::TaskMasks& masks,
-                        mtdn::MaskPolarity polarity) {
+inline void write_masks(const std::filesystem::path& folder, const mtdn::Sequence& sequence,
+                        const mtdn::TaskMasks& masks, mtdn::MaskPolarity polarity) {
     for (const auto& [task, of_task] : masks) {
         const auto place = folder / sequence.name / task;
         std::filesystem::create_directories(place);

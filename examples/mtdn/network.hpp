@@ -24,7 +24,7 @@
 
 /// Where a training run keeps its files, and when it writes them.
 struct RunOptions {
-    std::filesystem::path folder;     ///< best.safetensors, last.safetensors, checkpoint.safetensors, curve.csv, curve.jsonl
+    std::filesystem::path folder;     ///< best, last and checkpoint.safetensors, curve.csv, curve.jsonl
     bool resume = false;              ///< go on from the checkpoint
     mtdn::Index until_epoch = 0;      ///< stops when so many epochs are done, to be resumed; 0: at the end
     double checkpoint_seconds = 120;  ///< a checkpoint at least so often; one at the end of every epoch anyway
@@ -45,7 +45,7 @@ struct LargeFilm {
     mtdn::FrameSize size;
     mtdn::Index frames = 0;
     std::function<mtdn::Image(mtdn::Index)> read;
-    std::function<void(mtdn::Index, const std::map<std::string, mtdn::Mask>&)> take;  ///< gets each frame's masks, in order
+    std::function<void(mtdn::Index, const std::map<std::string, mtdn::Mask>&)> take;  ///< each frame's masks, in order
 };
 
 /// A model of any kind and backbone on any backend: what the commands need of it.
@@ -74,7 +74,8 @@ public:
     /// Segments while the film is being taken; valid as long as the network.
     virtual std::unique_ptr<LiveFilm> live(mtdn::LiveFusion fusion) const = 0;
     /// Segments by tiles, two frames in memory; returns tiles a frame, and tiles run through the backbone.
-    virtual std::pair<mtdn::Index, mtdn::Index> segment_tiles(const LargeFilm& film, const mtdn::AnyPredictionFusion& fusion,
+    virtual std::pair<mtdn::Index, mtdn::Index> segment_tiles(const LargeFilm& film,
+                                                              const mtdn::AnyPredictionFusion& fusion,
                                                               const mtdn::TileOptions& options) const = 0;
     /// Logits of one pair by task, (height, width, 4).
     ///

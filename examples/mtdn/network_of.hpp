@@ -69,7 +69,8 @@ public:
         return {tiles.tiles(), passes};
     }
 
-    std::map<std::string, mtdn::Array<float, 3>> change([[maybe_unused]] const mtdn::Images& two_frames) const override {
+    std::map<std::string, mtdn::Array<float, 3>> change(
+        [[maybe_unused]] const mtdn::Images& two_frames) const override {
         std::map<std::string, mtdn::Array<float, 3>> answers;
         if constexpr (compares) {
             mtdn::SequenceComparison<Model> comparison(model_, two_frames);

@@ -13,7 +13,8 @@ std::unique_ptr<Network> make_cuda(const mtdn::ModelDescription& description, co
     return make_network_of<mtdn::Cuda>(
         description, mtdn::CudaOptions{.device = machine.gpu, .precision = machine.products()}, seed,
         [](mtdn::Cuda& gpu, const mtdn::ModelDescription& d, mtdn::Random& random) {
-            return Backbone<mtdn::Cuda>{gpu, {.in_channels = d.in_channels, .width = d.width, .depth = d.depth}, random};
+            return Backbone<mtdn::Cuda>{
+                gpu, {.in_channels = d.in_channels, .width = d.width, .depth = d.depth}, random};
         });
 }
 

@@ -67,5 +67,6 @@ inline void write_pictures(const std::filesystem::path& folder, const mtdn::Sequ
         mtdn::write_png(folder / (sequence.name + "_" + task + "_confusion.png"), mtdn::contact_sheet(columns, wrong));
         panels.push_back(std::move(panel));
     }
-    if (!panels.empty()) mtdn::write_png(folder / (sequence.name + "_f1.png"), mtdn::plot(panels, {.palette = palette}));
+    if (!panels.empty())
+        mtdn::write_png(folder / (sequence.name + "_f1.png"), mtdn::plot(panels, {.palette = palette}));
 }

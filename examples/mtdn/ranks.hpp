@@ -6,7 +6,7 @@
 
 /// The processes that train together.
 struct Ranks {
-    std::function<void(int status)> end{};  ///< ends them all, as one has failed; empty where no `mpirun` started this one
+    std::function<void(int status)> end{};  ///< ends them all, as one has failed; empty where there is no `mpirun`
     mtdn::AnyCommunicator all{};
     int local_rank = 0, local_size = 1;     ///< the same on this machine
 };

@@ -16,10 +16,13 @@ void add_score(CLI::App& app, Common& common) {
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("score", "Scores masks from anywhere against a dataset's");
     command->add_option("--truth", options->truth, "Folder of the dataset")->required();
-    command->add_option("--prediction", options->prediction, "Folder of masks, <sequence>/<task>/<frame name>")->required();
+    command->add_option("--prediction", options->prediction, "Folder of masks, <sequence>/<task>/<frame name>")
+        ->required();
     add_polarity(*command, options->polarity, "Polarity of the predictions, if not the truth's");
-    command->add_option("--threshold", options->threshold, "Takes any grey value, from 0 to 255: nearer to feature from here on");
-    command->add_option("--frame-scores", options->frame_scores, "File (.csv) for each frame's scores, which mtdn plot draws");
+    command->add_option("--threshold", options->threshold,
+                        "Takes any grey value, from 0 to 255: nearer to feature from here on");
+    command->add_option("--frame-scores", options->frame_scores,
+                        "File (.csv) for each frame's scores, which mtdn plot draws");
     command->footer("Example: mtdn score --truth film --prediction masks");
     command->callback([options, &common] {
         const auto truth = mtdn::read_dataset(options->truth);

@@ -40,7 +40,8 @@ inline bool left_out_unlabelled(const mtdn::Sequence& sequence) {
     return sequence.masks.empty();
 }
 
-/// Adds each frame's scores of a sequence, from which `mtdn plot` draws them over time, and the header to an empty table.
+/// Adds each frame's scores of a sequence, from which `mtdn plot` draws them over time, and the header to an empty
+/// table.
 inline void add_frame_scores(mtdn::CsvTable& table, const std::string& prediction, const mtdn::Sequence& sequence,
                              const mtdn::SequenceScore& score, mtdn::AbsentClass absent = mtdn::AbsentClass::zero) {
     table.header = {"prediction", "sequence", "task", "frame", "seconds", "tp", "fp", "fn", "tn",
@@ -52,7 +53,7 @@ inline void add_frame_scores(mtdn::CsvTable& table, const std::string& predictio
             table.rows.push_back({prediction, sequence.name, task, sequence.frame_names[i], text(sequence.seconds[i]),
                                   std::to_string(c.true_positive), std::to_string(c.false_positive),
                                   std::to_string(c.false_negative), std::to_string(c.true_negative),
-                                  text(mtdn::f1(c, absent)), text(mtdn::macro_f1(c, absent)), text(mtdn::iou(c, absent)),
-                                  text(mtdn::macro_iou(c, absent))});
+                                  text(mtdn::f1(c, absent)), text(mtdn::macro_f1(c, absent)),
+                                  text(mtdn::iou(c, absent)), text(mtdn::macro_iou(c, absent))});
         }
 }

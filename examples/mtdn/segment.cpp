@@ -74,7 +74,8 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
             const fs::path place = fs::path(c.out) / "uncertainty" / sequence.name / task;
             fs::create_directories(place);
             for (Index i = 0; i < sequence.size(); ++i)
-                mtdn::write_frame(place / picture_name(sequence.frame_names[static_cast<std::size_t>(i)]), plane(bits, i));
+                mtdn::write_frame(place / picture_name(sequence.frame_names[static_cast<std::size_t>(i)]),
+                                  plane(bits, i));
         }
     }
     if (c.overlays) {
@@ -115,8 +116,9 @@ void segment_tiles(const SegmentCommand& c, const Common& common, const Network&
     if (const auto given = polarity_of(c.polarity)) options.polarity = *given;
     const auto json = segment_large(options, network);
     if (common.json) return print_json(json);
-    std::cout << json["out"].get<std::string>() << ": " << json["frames"] << " frames in " << json["tiles"] << " tiles each, "
-              << json["seconds_per_frame"] << " s a frame, at most " << json["peak_mib"] << " MiB in memory\n";
+    std::cout << json["out"].get<std::string>() << ": " << json["frames"] << " frames in " << json["tiles"]
+              << " tiles each, " << json["seconds_per_frame"] << " s a frame, at most " << json["peak_mib"]
+              << " MiB in memory\n";
 }
 
 void segment(const SegmentCommand& c, const Common& common) {
@@ -133,8 +135,9 @@ void segment(const SegmentCommand& c, const Common& common) {
     const auto fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);
     const auto inside = nested(c.inside, network->tasks());
     if (c.uncertainty && network->compares_frames() && c.fusion != "ensemble" && c.flips == 1)
-        print_warnings({{std::string("--uncertainty: one comparison a frame is one vote, and sure everywhere; take --fusion "
-                                     "ensemble or --flips")}});
+        print_warnings(
+            {{std::string("--uncertainty: one comparison a frame is one vote, and sure everywhere; take --fusion "
+                          "ensemble or --flips")}});
     mtdn::MaskPolarity polarity;
     std::vector<mtdn::Sequence> sequences;
     if (!c.frames.empty()) {
@@ -191,8 +194,9 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_option("--model", c->model, "Weights (.safetensors)")->required();
     command->add_option("--data", c->data, "Folder of a dataset");
     command->add_option("--frames", c->frames, "Folder of frames, or a TIFF file of several pages");
-    command->add_option("--watch", c->watch, "Folder into which frames are being written: segments each as it comes, with "
-                                             "--fusion forward or consecutive, until none comes any more");
+    command->add_option("--watch", c->watch,
+                        "Folder into which frames are being written: segments each as it comes, with "
+                        "--fusion forward or consecutive, until none comes any more");
     command
         ->add_option("--idle", c->idle_seconds,
                      "Seconds without a frame after which --watch ends, and after which a frame "
@@ -202,15 +206,24 @@ void add_segment(CLI::App& app, Common& common) {
     command->add_option("--name", c->name,
                         "The film's name in --out; else that of its folder or file, or of the folder above "
                         "where the folder is called frames or images");
-    auto* tile = command->add_option("--tile", c->tile, "Cuts the frames of --frames into tiles of so many pixels, a multiple of the "
-                                                        "network's 2^depth, and reads them one at a time")
+    auto* tile = command
+                     ->add_option("--tile", c->tile,
+                                  "Cuts the frames of --frames into tiles of so many pixels, a multiple of the "
+                                  "network's 2^depth, and reads them one at a time")
                      ->check(CLI::PositiveNumber);
-    command->add_option("--overlap", c->overlap, "Pixels that neighbouring tiles share; a quarter of the tile, if not given")
-        ->check(CLI::NonNegativeNumber)->needs(tile);
-    command->add_flag("--stacks", c->stacks, "Writes <film>/<task>.tif, a page a frame, instead of a picture each")->needs(tile);
-    command->add_option("--split", c->split, "Only this split of the dataset")->check(CLI::IsMember({"train", "validation", "test"}));
-    auto* fusion = command->add_option("--fusion", c->fusion, "Frames that each frame is compared with; forward with --watch")
-        ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))->capture_default_str();
+    command
+        ->add_option("--overlap", c->overlap,
+                     "Pixels that neighbouring tiles share; a quarter of the tile, if not given")
+        ->check(CLI::NonNegativeNumber)
+        ->needs(tile);
+    command->add_flag("--stacks", c->stacks, "Writes <film>/<task>.tif, a page a frame, instead of a picture each")
+        ->needs(tile);
+    command->add_option("--split", c->split, "Only this split of the dataset")
+        ->check(CLI::IsMember({"train", "validation", "test"}));
+    auto* fusion =
+        command->add_option("--fusion", c->fusion, "Frames that each frame is compared with; forward with --watch")
+            ->check(CLI::IsMember({"backward", "forward", "consecutive", "ensemble"}))
+            ->capture_default_str();
     command->add_flag("--soft", c->ensemble.soft, "Ensemble: averages probabilities instead of votes");
     command->add_flag("--both-slots", c->ensemble.both_slots, "Ensemble: compares both ways round");
     command->add_option("--out", c->out, "Folder for <sequence>/<task>/<frame name> and <sequence>/areas.csv; another "
@@ -221,8 +234,11 @@ void add_segment(CLI::App& app, Common& common) {
     add_polarity(*command, c->polarity, "Polarity of the masks written, if not the dataset's or 255,0");
     command->add_flag("--overlays", c->overlays, "Writes overlays/<sequence>/<frame name>, too");
     add_palette(*command, c->palette);
-    command->add_flag("--uncertainty", c->uncertainty, "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
-    command->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free, 256 for --tile")->check(CLI::NonNegativeNumber);
+    command->add_flag("--uncertainty", c->uncertainty,
+                      "Writes uncertainty/<sequence>/<task>/<frame name>, too (white: 1 bit)");
+    command
+        ->add_option("--memory", c->memory_mib, "MiB that features may take; 0: half of what is free, 256 for --tile")
+        ->check(CLI::NonNegativeNumber);
     command->footer("Example: mtdn segment --model runs/film/best.safetensors --frames film/s5/frames --out masks");
     command->callback([c, fusion, &common] {
         if (!c->watch.empty() && fusion->count() == 0) c->fusion = "forward";

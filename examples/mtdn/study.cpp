@@ -204,8 +204,8 @@ void learning(mtdn::Report& report, const Study& study) {
         rows.push_back({recipe.name, std::to_string(result.at("parameters").get<Index>()),
                         std::to_string(result.at("epochs").get<Index>()),
                         best_epoch < 0 ? "–" : std::to_string(best_epoch + 1),
-                        best_epoch < 0 ? "–" : digits(result.at("best_validation").get<double>()), digits(seconds / 60, 1),
-                        digits(seconds / std::max(1.0, epochs), 1)});
+                        best_epoch < 0 ? "–" : digits(result.at("best_validation").get<double>()),
+                        digits(seconds / 60, 1), digits(seconds / std::max(1.0, epochs), 1)});
         const auto curve = mtdn::read_csv(run / "curve.csv");
         const auto epoch = curve.numbers("epoch");
         panels[0].lines.push_back({recipe.name, epoch, curve.numbers("loss"), {}, {}, false});

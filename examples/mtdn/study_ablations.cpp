@@ -94,7 +94,8 @@ void report_ablations(mtdn::Report& report, const Study& study, const Results& r
             report.heading("Ablations");
             report.text(mtdn::concatenate(
                 "Models that differ in one choice, at the same learning rate and with as many epochs at most; ",
-                "segmented by backward fusion. F1 of the ", mtdn::name_of(compared(study)), " sequences, all together."));
+                "segmented by backward fusion. F1 of the ", mtdn::name_of(compared(study)),
+                " sequences, all together."));
         }
         begun = true;
         Row head{"", "parameters", "training, s", "frames/s"};

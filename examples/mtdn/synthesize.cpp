@@ -18,7 +18,8 @@ void add_synthesize(CLI::App& app, Common& common) {
     command->add_option("--frames", options->film.frames, "Frames of each")->capture_default_str();
     command->add_option("--size", options->film.size, "Side of a frame in pixels")->capture_default_str();
     command->add_option("--bend", options->film.bend, "Scale of the tubes' bend; 0: straight")->capture_default_str();
-    command->add_option("--taper", options->film.taper, "Relative difference of the radii from end to end")->capture_default_str();
+    command->add_option("--taper", options->film.taper, "Relative difference of the radii from end to end")
+        ->capture_default_str();
     command->footer("Example: mtdn synthesize film --sequences 8 --frames 24 --size 128 --seed 1");
     command->callback([options, &common] {
         options->film.seed = common.seed;

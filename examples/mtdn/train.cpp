@@ -43,7 +43,8 @@ void add_run_options(CLI::App& command, TrainCommand& c) {
     c.keep(command, "width", c.model.width, "Channels of the first level")->check(CLI::PositiveNumber);
     c.keep(command, "feature-fusion", c.model.feature_fusion, "How two frames' features become one")
         ->check(CLI::IsMember({"concat", "difference", "absolute", "product"}));
-    c.keep(command, "minutes", c.minutes, "Stops after so many minutes; 0: when it is done")->check(CLI::NonNegativeNumber);
+    c.keep(command, "minutes", c.minutes, "Stops after so many minutes; 0: when it is done")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "batch", c.options.batch, "Pairs a step; of a single-frame model frames, 4 unless given")
         ->check(CLI::PositiveNumber);
     c.keep(command, "lr", c.options.rate, "Learning rate of the first epoch")->check(CLI::PositiveNumber);
@@ -59,8 +60,10 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::IsMember({"siamese", "single-frame"}));
     c.keep(command, "backbone", c.model.backbone, "Backbone")->check(CLI::IsMember({"unet", "residual"}));
     c.keep(command, "depth", c.model.depth, "Number of halvings")->check(CLI::Range(1, 10));
-    c.keep(command, "channels", c.model.in_channels, "Channels that a grey frame is copied to")->check(CLI::PositiveNumber);
-    c.keep(command, "size", c.model.size, "Frames' longer side in training, pixels; 0: as they are")->check(CLI::NonNegativeNumber);
+    c.keep(command, "channels", c.model.in_channels, "Channels that a grey frame is copied to")
+        ->check(CLI::PositiveNumber);
+    c.keep(command, "size", c.model.size, "Frames' longer side in training, pixels; 0: as they are")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "tasks", c.tasks, "Tasks, as A1,A2; all of the dataset's where not given")->delimiter(',');
     c.keep(command, "epochs", c.options.epochs, "Epochs at most")->check(CLI::PositiveNumber);
     c.keep(command, "epoch-pairs", c.options.epoch_pairs, "Pairs between two validations; 0: all that there are")
@@ -79,7 +82,8 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::NonNegativeNumber);
     c.keep(command, "pairs", c.options.pairs, "Pair policy")
         ->check(CLI::IsMember({"unordered", "unordered_self", "ordered", "ordered_self"}));
-    c.keep(command, "clique", c.options.clique, "Cliques of K frames instead of random pairs; 0: pairs")->check(CLI::NonNegativeNumber);
+    c.keep(command, "clique", c.options.clique, "Cliques of K frames instead of random pairs; 0: pairs")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "loss", c.options.loss.name,
            "focal, cross-entropy, dice, tversky, or several joined by +, with weights as in focal+dice:0.5; "
            "tversky:1:0.3:0.7 is of weight 1, counts false positives 0.3 and false negatives 0.7")
@@ -91,7 +95,8 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
             }
             return std::string();
         });
-    c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")->check(CLI::NonNegativeNumber);
+    c.keep(command, "beta", c.options.loss.beta, "Class weights (total / count)^beta; 0: none")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "batch-norm", c.batch_norm, "Where batch statistics come from")
         ->check(CLI::IsMember({"branch", "stacked", "frozen"}));
     c.keep(command, "kept", c.kept_as, "What waits for the way back; bf16 takes less memory")
@@ -99,7 +104,8 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
     c.keep(command, "frozen-epochs", c.options.frozen_epochs, "The first so many epochs leave the backbone as it is")
         ->check(CLI::NonNegativeNumber);
     c.keep(command, "no-augmentation", c.no_augmentation, "true: frames as they are");
-    c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")->check(CLI::NonNegativeNumber);
+    c.keep(command, "patience", c.options.patience, "Epochs without a better score before it stops; 0: never")
+        ->check(CLI::NonNegativeNumber);
     c.keep(command, "precision", common.machine.precision, precision_help)
         ->check(CLI::IsMember({"single", "bf16", "tf32", "tf32x3"}));
     c.keep(command, "tensorboard", c.run.tensorboard, "true: writes its curves to tensorboard/ as TensorBoard reads them, too");
@@ -123,8 +129,9 @@ void take_up(TrainCommand& c, Common& common) {
     const Json saved = mtdn::parse_json_file(fs::path(c.out) / "run.json");
     try {
         for (auto& kept : c.kept)
+            // One that is not there is of later than the run, which has been as where it is not given.
             if (const Json& options = saved.at("options"); kept.option->count() == 0 && options.contains(kept.name))
-                kept.set(options[kept.name]);  // else it is as before there was such an option: as where it is not given
+                kept.set(options[kept.name]);
         common.seed = saved.at("seed").get<std::uint64_t>();
     } catch (const Json::exception& damage) {
         mtdn::fail<mtdn::DataError>((fs::path(c.out) / "run.json").string(), ": damaged: ", damage.what());
@@ -174,13 +181,14 @@ void train(TrainCommand& c, Common& common, const Ranks& ranks) {
     // Where it was stopped before its first checkpoint, it begins anew.
     const bool goes_on = c.resume && fs::exists(fs::path(c.out) / "checkpoint.safetensors");
     if (!c.init.empty() && !goes_on) {
-        const auto warnings = network->load_backbone(fs::is_directory(c.init) ? fs::path(c.init) / "best.safetensors" : fs::path(c.init));
+        const auto warnings =
+            network->load_backbone(fs::is_directory(c.init) ? fs::path(c.init) / "best.safetensors" : fs::path(c.init));
         if (c.run.writes) print_warnings(warnings);
     }
     if (c.run.writes) {
         const auto others = ranks.all.size() > 1 ? mtdn::concatenate(", ", ranks.all.size(), " ranks") : "";
-        std::cerr << mtdn::concatenate(c.model.backbone, ", ", network->parameter_count(), " parameters, ", network->device(),
-                                       others, '\n');
+        std::cerr << mtdn::concatenate(c.model.backbone, ", ", network->parameter_count(), " parameters, ",
+                                       network->device(), others, '\n');
         if (!c.resume) begin(c, common);
     }
     c.run.folder = c.out;
@@ -225,7 +233,8 @@ void add_train(CLI::App& app, Common& common) {
         } catch (const std::exception& error) {
             if (!ranks.end) throw;
             // The others would wait for this one. The line goes out whole, as they may write one too.
-            std::cerr << mtdn::concatenate("mtdn: rank ", ranks.all.rank(), " of ", ranks.all.size(), ": ", error.what(), '\n');
+            std::cerr << mtdn::concatenate("mtdn: rank ", ranks.all.rank(), " of ", ranks.all.size(), ": ",
+                                           error.what(), '\n');
             ranks.end(dynamic_cast<const mtdn::OptionError*>(&error) ? 2 : 1);
         }
     });

@@ -31,14 +31,16 @@ struct TrainCommand {
     std::vector<Kept> kept;
 
     bool given(const std::string& name) const {
-        return std::any_of(kept.begin(), kept.end(), [&](const Kept& k) { return k.name == name && k.option->count() > 0; });
+        return std::any_of(kept.begin(), kept.end(),
+                           [&](const Kept& k) { return k.name == name && k.option->count() > 0; });
     }
 
     template <class T>
     CLI::Option* keep(CLI::App& command, const std::string& name, T& value, const std::string& help) {
         auto* option = command.add_option("--" + name, value, help);
         if constexpr (!std::is_same_v<T, std::vector<std::string>>) option->capture_default_str();
-        kept.push_back({name, option, [&value] { return mtdn::Json(value); }, [&value](const mtdn::Json& json) { value = json.get<T>(); }});
+        kept.push_back({name, option, [&value] { return mtdn::Json(value); },
+                        [&value](const mtdn::Json& json) { value = json.get<T>(); }});
         return option;
     }
 

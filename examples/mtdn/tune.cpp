@@ -35,6 +35,7 @@ struct TuneCommand {
     std::vector<double> rates{space.rate_low, space.rate_high};
     mtdn::HalvingOptions halving;
     int processes = 1;
+    std::string palette;
 };
 
 /// A trial as it is shown.
@@ -97,7 +98,7 @@ std::vector<mtdn::Report::Row> table_of(const std::vector<Result>& results) {
 }
 
 /// Validation against epochs: the five best in colours, the best with points, all others grey.
-mtdn::Picture plot_of(const std::vector<Result>& results) {
+mtdn::Picture plot_of(const std::vector<Result>& results, const mtdn::Palette& palette) {
     mtdn::PlotPanel panel{.title = "trials", .x_label = "epochs", .y_label = "score"};
     const auto add = [&](std::size_t k, const std::string& label, mtdn::Colour colour, bool points) {
         auto epochs = results[k].epochs;
@@ -108,7 +109,7 @@ mtdn::Picture plot_of(const std::vector<Result>& results) {
     for (std::size_t k = shown; k < results.size(); ++k) add(k, "", {195, 195, 195}, false);
     for (std::size_t k = 0; k < shown; ++k)
         add(k, mtdn::concatenate("trial ", results[k].number, k == 0 ? ", best" : ""),
-            k == 0 ? mtdn::black : mtdn::Palette{}.line(static_cast<Index>(k)), k == 0);
+            k == 0 ? mtdn::black : palette.line(static_cast<Index>(k)), k == 0);
     return mtdn::plot({panel});
 }
 
@@ -125,7 +126,7 @@ void write_results(const TuneCommand& c, const SearchFolder& search, const std::
              std::to_string(r.epochs.size()), std::isnan(r.best) ? "" : mtdn::number_text(r.best),
              r.best_epoch < 0 ? "" : std::to_string(r.best_epoch), mtdn::number_text(r.seconds), r.state});
     mtdn::write_csv(search.file("trials.csv"), table);
-    mtdn::write_png(search.file("plot.png"), plot_of(results));
+    mtdn::write_png(search.file("plot.png"), plot_of(results, mtdn::palette_named(c.palette)));
     mtdn::Report report("Search on " + c.train.data);
     report.text(mtdn::concatenate(c.halving.trials, " trials; everyone gets ", c.halving.grace, " epochs, one in ",
                                   c.halving.reduction, " goes on to ", c.halving.reduction, " times as many, up to ",
@@ -334,7 +335,9 @@ void tune(TuneCommand& c, Common& common, bool seed_given) {
     const auto held = search.lock();
     mtdn::require<mtdn::Error>(search.next_step(held).kind == SearchStep::Kind::finish, c.train.out,
                                ": the search is not done, and no worker is left; the same command goes on with it");
-    print_results(search, results_of(c, search, search.trials(held)), common.json);
+    const auto results = results_of(c, search, search.trials(held));
+    write_results(c, search, results);  // in this worker's palette, even where it found nothing to train
+    print_results(search, results, common.json);
 }
 
 }  // namespace
@@ -353,6 +356,7 @@ void add_tune(CLI::App& app, Common& common) {
     command->add_option("--processes", c->processes, "Workers on this machine")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    add_palette(*command, c->palette);
     c->train.keep(*command, "trials", c->halving.trials, "Trials")->check(CLI::PositiveNumber);
     c->train.keep(*command, "grace", c->halving.grace, "Epochs that every trial gets")->check(CLI::PositiveNumber);
     c->train

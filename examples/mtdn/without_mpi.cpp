@@ -8,7 +8,8 @@
 
 Ranks join_ranks() {
     const char* count = std::getenv("OMPI_COMM_WORLD_SIZE");
-    mtdn::require<mtdn::OptionError>(!count || std::string(count) == "1", "this program is built without MPI, and would train ",
-                                     count ? count : "", " times over; install libopenmpi-dev and build it anew");
+    mtdn::require<mtdn::OptionError>(!count || std::string(count) == "1",
+                                     "this program is built without MPI, and would train ", count ? count : "",
+                                     " times over; install libopenmpi-dev and build it anew");
     return {};
 }

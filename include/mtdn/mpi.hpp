@@ -227,8 +227,9 @@ private:
     void broadcast(std::span<T> values, MPI_Datatype type) {
         constexpr std::size_t most = std::numeric_limits<int>::max();
         for (std::size_t first = 0; first < values.size(); first += most)
-            state_->check(MPI_Bcast(values.data() + first, static_cast<int>(std::min(most, values.size() - first)), type,
-                                    0, state_->front), "MPI_Bcast");
+            state_->check(MPI_Bcast(values.data() + first, static_cast<int>(std::min(most, values.size() - first)),
+                                    type, 0, state_->front),
+                          "MPI_Bcast");
     }
 
     std::shared_ptr<State> state_;

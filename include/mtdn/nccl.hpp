@@ -173,7 +173,8 @@ private:
         for (std::size_t r = 1; r < ranks; ++r)
             for (std::size_t i = 0; i < piece; ++i) sums[i] += all[r * piece + i];
         state.upload(std::span<const T>(sums));
-        state.check(ncclAllGather(state.sent, state.received, piece, type<T>, state.comm, state.stream), "ncclAllGather");
+        state.check(ncclAllGather(state.sent, state.received, piece, type<T>, state.comm, state.stream),
+                    "ncclAllGather");
         state.download(state.received, values);
     }
 

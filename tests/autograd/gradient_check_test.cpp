@@ -72,7 +72,8 @@ TEST_CASE_METHOD(Point, "parameters' gradients are compared, those not trainable
     };
     const auto check = [&](double factor) {
         return check_parameter_gradients<Exact>(
-            "product", [&](Tape<Exact>& tape) { return multiply(entered(used, tape, factor), entered(fixed, tape, 1)); },
+            "product",
+            [&](Tape<Exact>& tape) { return multiply(entered(used, tape, factor), entered(fixed, tape, 1)); },
             {{"used", &used}, {"fixed", &fixed}});
     };
     const auto before = download(used.value);

@@ -105,18 +105,21 @@ TEST_CASE_METHOD(Gradients, "gradients of convolutions by input, weight and bias
         auto bias = parameter(vector_shape(3));
         const Values x = any({2, 6, 5, 2});
         check("convolve", [&](const Operands& v) { return convolve(v[0], weight, &bias, window); }, {x});
-        check_parameters("convolve", [&](Tape<Exact>& tape) { return convolve(X(x, &tape, -1), weight, &bias, window); },
+        check_parameters("convolve",
+                         [&](Tape<Exact>& tape) { return convolve(X(x, &tape, -1), weight, &bias, window); },
                          {{"weight", &weight}, {"bias", &bias}});
     }
     auto weight = parameter({2, 2, 3, 2}, ParameterKind::transposed_convolution);
     auto bias = parameter(vector_shape(2));
     const Values x = any({2, 3, 2, 3});
     check("transposed", [&](const Operands& v) { return transposed_convolve(v[0], weight, &bias); }, {x});
-    check_parameters("transposed", [&](Tape<Exact>& tape) { return transposed_convolve(X(x, &tape, -1), weight, &bias); },
+    check_parameters("transposed",
+                     [&](Tape<Exact>& tape) { return transposed_convolve(X(x, &tape, -1), weight, &bias); },
                      {{"weight", &weight}, {"bias", &bias}});
 }
 
-TEST_CASE_METHOD(Gradients, "gradients of batch normalisation by input, weight and bias, for groups and running statistics") {
+TEST_CASE_METHOD(Gradients,
+                 "gradients of batch normalisation by input, weight and bias, for groups and running statistics") {
     auto weight = parameter(vector_shape(2)), bias = parameter(vector_shape(2));
     const RunningStatistics<Exact> running(exact, 2);
     const Values x = any({4, 3, 2, 2});
@@ -178,7 +181,8 @@ TEST_CASE_METHOD(Gradients, "frames are sliced without a copy, groups of a pendi
         Index first, count;
         std::size_t shared;  // 2: both parts as they are; 1: copied, for it cuts a group
     };
-    for (const auto& [first, count, shared] : {Slice{0, 4, 2}, Slice{2, 2, 2}, Slice{1, 1, 2}, Slice{1, 2, 1}, Slice{0, 3, 1}}) {
+    for (const auto& [first, count, shared] :
+         {Slice{0, 4, 2}, Slice{2, 2, 2}, Slice{1, 1, 2}, Slice{1, 2, 1}, Slice{0, 3, 1}}) {
         INFO(count << " frames from " << first);
         check("slice_frames", [first = first, count = count, shared = shared, &parts](const Operands& v) {
             const X slice = slice_frames(parts(v), first, count);
@@ -205,10 +209,12 @@ TEST_CASE_METHOD(Gradients, "shapes that do not fit are named with both sides") 
     const auto weight = parameter({3, 3, 2, 5}, ParameterKind::convolution);
     CHECK(error_of<ShapeError>([&] { convolve(a, weight, nullptr, {3, 1, 1}); }) ==
           "convolve: the input (2, 4, 4, 3) has 3 channels, the weights (3, 3, 2, 5) take 2");
-    CHECK(error_of<ShapeError>([&] { convolve(b, weight, nullptr, {5, 1, 1}); }).find("window of 5") != std::string::npos);
+    CHECK(error_of<ShapeError>([&] { convolve(b, weight, nullptr, {5, 1, 1}); }).find("window of 5") !=
+          std::string::npos);
     CHECK(error_of<ShapeError>([&] { add(a, b); }) == "combine: shapes (2, 4, 4, 3) and (2, 4, 4, 2) differ");
     CHECK(error_of<ShapeError>([&] { concat(a, X(any({2, 4, 5, 3}))); }).find("(2, 4, 5, 3)") != std::string::npos);
-    CHECK(error_of<ShapeError>([&] { gather_frames<Exact>(a, std::vector<Index>{0, 2}); }) == "gather_frames: frame 2 of 2");
+    CHECK(error_of<ShapeError>([&] { gather_frames<Exact>(a, std::vector<Index>{0, 2}); }) ==
+          "gather_frames: frame 2 of 2");
     CHECK(error_of<ShapeError>([&] { convolve_slice(a, weight, 1, {3, 1, 1}); }) ==
           "slice_input_channels: input channels 1 to 4 of weights (3, 3, 2, 5)");
     const std::vector<Index> one{0}, two{0, 2};

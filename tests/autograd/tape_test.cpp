@@ -243,7 +243,8 @@ TEST_CASE("a bias learns where its convolution's weights do not") {
     Random random{3};
     Tape<Exact> tape(exact);
     Pass<Exact> pass(tape);
-    Parameter<Exact> weight{exact, {3, 3, 2, 3}, ParameterKind::convolution}, bias{exact, vector_shape(3), ParameterKind::vector};
+    Parameter<Exact> weight{exact, {3, 3, 2, 3}, ParameterKind::convolution},
+        bias{exact, vector_shape(3), ParameterKind::vector};
     weight.value = random_values(exact, weight.value.shape(), random);
     bias.value = random_values(exact, vector_shape(3), random);
     bias.gradient = values(exact, vector_shape(3), {0, 0, 0});

@@ -75,8 +75,8 @@ const std::vector<Network> networks{{{2, 70, 66, 16}, 16},  {{4, 33, 47, 64}, 32
 }  // namespace
 
 // The table of cases has small shapes, compared with double precision. These are as large as work is cut in every way:
-// several runs of tiles, several slabs, weights that do not fit beside them. Direct sums are off by some 2e-7 (root mean
-// square); the transform's products by four times that.
+// several runs of tiles, several slabs, weights that do not fit beside them. Direct sums are off by some 2e-7 (root
+// mean square); the transform's products by four times that.
 TEST_CASE("Winograd's convolutions agree with direct ones on shapes that are cut in every way") {
     for (const Network& n : networks) {
         INFO(n.x << " to " << n.out << " channels");

@@ -9,7 +9,9 @@ struct Classify {
 #ifdef MTDN_SHOULD_FAIL
     mtdn::Variable<B> operator()(const mtdn::Variable<B>& fused) const { return fused; }
 #else
-    mtdn::Variable<B> operator()(const mtdn::Variable<B>& fused, mtdn::Pass<B>& pass) const { return conv(fused, pass); }
+    mtdn::Variable<B> operator()(const mtdn::Variable<B>& fused, mtdn::Pass<B>& pass) const {
+        return conv(fused, pass);
+    }
 #endif
     static void visit(auto& self, auto&& visitor) { visitor("conv", self.conv); }
 };

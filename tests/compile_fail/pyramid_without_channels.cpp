@@ -8,7 +8,8 @@ using B = mtdn::Reference<double>;
 struct Net {
     mtdn::Conv2d<B> mix;
     mtdn::Variable<B> encode(const mtdn::Variable<B>& frames, mtdn::Pass<B>&) const { return frames; }
-    mtdn::Variable<B> decode(const mtdn::Variable<B>& level, mtdn::Pass<B>& pass, mtdn::CoarserMaps<B>* = nullptr) const {
+    mtdn::Variable<B> decode(const mtdn::Variable<B>& level, mtdn::Pass<B>& pass,
+                             mtdn::CoarserMaps<B>* = nullptr) const {
         return mix(level, pass);
     }
     int feature_channels() const { return 2; }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# sh check_cuda.sh SOURCE BUILD WORK CMAKE COMPILER NVCC: builds cuda/ against what BUILD installs into WORK, and runs it;
-# without a file that instantiates the backend, the linker must say what to add.
+# sh check_cuda.sh SOURCE BUILD WORK CMAKE COMPILER NVCC: builds cuda/ against what BUILD installs into WORK, and runs
+# it; without a file that instantiates the backend, the linker must say what to add.
 set -eu
 source=$1 build=$2 work=$3 cmake=$4 compiler=$5 nvcc=$6
 rm -rf "$work"

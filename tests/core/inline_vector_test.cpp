@@ -27,6 +27,8 @@ TEST_CASE("a short list holds what a vector holds, within its own room and beyon
         CHECK(std::equal(moved.begin(), moved.end(), vector.begin(), vector.end()));
         copy.push_back("more");
         CHECK((copy.size() == vector.size() + 1 && moved.size() == vector.size()));
+        const InlineVector<std::string, 2> narrow(moved);
+        CHECK(std::equal(narrow.begin(), narrow.end(), vector.begin(), vector.end()));
         list = moved;
         CHECK(std::equal(list.begin(), list.end(), vector.begin(), vector.end()));
     }

@@ -1,6 +1,7 @@
 #pragma once
 
-// Statistics that come with a convolution, against those of what it stored, which the host computes in double precision.
+// Statistics that come with a convolution, against those of what it stored, which the host computes in double
+// precision.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -43,8 +44,8 @@ void check_statistics(B& backend, const ExactConvolution& c, double offset, std:
         squares /= static_cast<double>(pixels);
         if (!(std::abs(mean[i] - expected) <= 1e-6 * size && std::abs(variance[i] - squares) <= 2e-6 * squares))
             failures.push_back(concatenate(c.name, ": channel ", channel, " of group ", group, " of ", groups,
-                                           " has mean ", mean[i], " and variance ", variance[i], ", expected ", expected,
-                                           " and ", squares));
+                                           " has mean ", mean[i], " and variance ", variance[i], ", expected ",
+                                           expected, " and ", squares));
     }
 }
 

@@ -54,8 +54,8 @@ inline std::vector<ExactConvolution> exact_convolutions() {
 
 /// A convolution's operand, of multiples of 1/16; `offset` is added to what is pending.
 ///
-/// Multiples of 1/16 have five bits, and of 1/32 below 4 seven, of the eight of bfloat16; products are multiples of 2⁻¹⁰
-/// and a sum of some thousand stays below 2¹³.
+/// Multiples of 1/16 have five bits, and of 1/32 below 4 seven, of the eight of bfloat16; products are multiples of
+/// 2⁻¹⁰ and a sum of some thousand stays below 2¹³.
 template <Backend B>
 class ExactOperand {
 public:
@@ -122,7 +122,8 @@ std::vector<std::vector<typename B::Scalar>> exact_results(B& backend, const Exa
         return operands.random(shape, layout, -1, 1, 1.0 / 16);
     };
     const Shape weights{2, 2, c.x.channels, c.out}, result{c.x.frames, 2 * c.x.height, 2 * c.x.width, c.out};
-    const auto x = some(c.x, c.layout), w = some(weights), bias = some(vector_shape(c.out)), dy = some(result, c.layout);
+    const auto x = some(c.x, c.layout), w = some(weights), bias = some(vector_shape(c.out)),
+               dy = some(result, c.layout);
     const auto y = operands.result(result, c.layout), dx = operands.result(c.x, c.layout), dw = some(weights);
     backend.transposed_convolve(x, w, bias, y);
     backend.transposed_convolve_backward_data(dy, w, dx);

@@ -1,6 +1,7 @@
 #pragma once
 
-// The way back from a focal loss through the convolution before it, at once, against the reference's one after the other.
+// The way back from a focal loss through the convolution before it, at once, against the reference's one after the
+// other.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -29,8 +30,8 @@ inline std::vector<JoinedCase> joined_cases() {
              true},
             {"parts", {2, 5, 7, 0}, {1, 3}, 3, {.gamma = 2, .smoothing = 0.1}},
             {"no pixel that counts", {2, 5, 7, 0}, {2}, 4, {}, true, true},
-            {"a sum, not to the data, without a bias", {2, 6, 5, 0}, {4}, 4, {.reduction = Reduction::none}, false, false,
-             false, false}};
+            {"a sum, not to the data, without a bias", {2, 6, 5, 0}, {4}, 4, {.reduction = Reduction::none}, false,
+             false, false, false}};
 }
 
 /// dx, dw and dbias, one after the other or, where `Joined`, at once.

@@ -134,8 +134,8 @@ TEST_CASE("heads' first layers at once have equal bits whoever comes first") {
     }
 }
 
-// Frames of 9 × 7 pixels are one block of a convolution of up to 32 channels, so each convolution that is saved is one a
-// pair: forth, and back to the data, and forth again in evaluation.
+// Frames of 9 × 7 pixels are one block of a convolution of up to 32 channels, so each convolution that is saved is one
+// a pair: forth, and back to the data, and forth again in evaluation.
 TEST_CASE("heads' first layers are one convolution, and as many as heads where they cannot be joined") {
     const Case joined{"", "concat", {8, 8}};
     const Case kept{"", "concat", {8, 8}, HeadSplit::never, false, false, Precision::bfloat16};

@@ -32,8 +32,9 @@ template <Backend B>
 class Network {
 public:
     Network(B& backend, const NetworkSize& of)
-        : backend_(backend), of_(of), model_{UNet<B>{backend, {.in_channels = 3, .width = of.width, .depth = of.depth}, random_},
-                                    Concatenate{}, {"A1", "A2"}, random_},
+        : backend_(backend), of_(of),
+          model_{UNet<B>{backend, {.in_channels = 3, .width = of.width, .depth = of.depth}, random_}, Concatenate{},
+                 {"A1", "A2"}, random_},
           frames_(backend, {of.frames(), of.size, of.size, 3}), labels_(backend, {of.items(), of.size, of.size, 1}),
           tape_(backend), focal_(backend, {}, std::vector<double>{0.5, 1, 2, 4}) {
         using T = typename B::Scalar;
@@ -138,8 +139,8 @@ private:
     std::array<decltype(recording_of<B>()), 3> recordings_{};
 };
 
-/// What came of a network: the logits of the first step, the loss of each, in the end the logits by running statistics (those of
-/// the first steps are far from the batch's), and its parameters.
+/// What came of a network: the logits of the first step, the loss of each, in the end the logits by running statistics
+/// (those of the first steps are far from the batch's), and its parameters.
 struct Course {
     std::vector<double> first_logits, losses, last_logits, parameters;
 };

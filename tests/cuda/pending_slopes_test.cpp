@@ -100,8 +100,8 @@ bool ran(const std::map<std::string, Index>& blocks, const char* name, const cha
     return count(blocks, name, of) != 0;
 }
 
-/// How often a batch norm's sums are taken: by a convolution, with pooling, and by a pass of their own. With four frames
-/// in two groups, and eight channels, each of them has two blocks.
+/// How often a batch norm's sums are taken: by a convolution, with pooling, and by a pass of their own. With four
+/// frames in two groups, and eight channels, each of them has two blocks.
 struct Taken {
     Index convolved, pooled, passes;
 

@@ -55,7 +55,8 @@ TEST_CASE("steps that are played back, from frames on the device, are those that
         {"cliques", even_film(), {.epochs = 4, .batch = 8, .clique = 2, .rate = 1e-2, .schedule = "cosine", .clip = 0.1,
           .size = 16}, 7},
         {"frames of different sizes, a frozen backbone, sgd, kept in bfloat16", uneven_film(),
-         {.epochs = 3, .batch = 6, .rate = 1e-2, .optimizer = "sgd", .frozen_epochs = 1, .kept = Precision::bfloat16}, 6},
+         {.epochs = 3, .batch = 6, .rate = 1e-2, .optimizer = "sgd", .frozen_epochs = 1, .kept = Precision::bfloat16},
+         6},
         {"single frames", even_film(), {.epochs = 5, .batch = 2, .rate = 1e-2, .size = 16}, 8, true},
         {"as they are", even_film(), {.epochs = 2, .batch = 4, .augmentation = NoAugmentation{}, .size = 16}, 4},
         {"heads' first layers as one", even_film(), {.epochs = 1, .batch = 4, .rate = 1e-2, .size = 16}, 3, false,
@@ -174,7 +175,8 @@ TEST_CASE("work that copies or waits is not recorded, and the backend goes on") 
 
 TEST_CASE("numbers are read late, and a wrong label is told with the number that came of it") {
     Emulated emulated;
-    Tensor<Emulated> logits(emulated, {1, 1, 2, 4}), loss(emulated, vector_shape(1)), divisor(emulated, vector_shape(1));
+    Tensor<Emulated> logits(emulated, {1, 1, 2, 4}), loss(emulated, vector_shape(1)),
+        divisor(emulated, vector_shape(1));
     Tensor<Emulated, std::uint8_t> labels(emulated, {1, 1, 2, 1});
     emulated.fill(logits, 0);
     const auto set = [&](std::uint8_t second) {
@@ -214,8 +216,9 @@ TEST_CASE("the norm is limited without the host as with it") {
     CHECK_THROWS_AS(limit_gradients(ours, 0), OptionError);
 }
 
-// 16 × 16 pixels are four blocks of a convolution of few channels, 8 × 8 are one: a U-Net of depth 1 is 4 · 4 + 2 · 1 blocks
-// a frame. A head's first convolution is 4 blocks a frame and slot where it is split, or a pair; the four others a pair.
+// 16 × 16 pixels are four blocks of a convolution of few channels, 8 × 8 are one: a U-Net of depth 1 is 4 · 4 + 2 · 1
+// blocks a frame. A head's first convolution is 4 blocks a frame and slot where it is split, or a pair; the four others
+// a pair.
 TEST_CASE("a clique's features and heads' first convolutions are computed once a frame, not once a pair") {
     const auto film = synthesize({.sequences = 3, .frames = 6, .size = 32});
     const Index tasks = static_cast<Index>(film.tasks().size());

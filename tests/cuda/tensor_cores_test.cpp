@@ -67,7 +67,8 @@ TEST_CASE("three products in TF32 are nearly as exact as single precision, for l
     for (const auto& each : {c, many, one})
         CHECK(testing::check_rounded_convolution(emulated, exact, each, Precision::tf32x3, {1e-6, 1e-6}) ==
               std::vector<std::string>{});
-    CHECK(testing::random_passes(other, c, Precision::tf32x3) == testing::random_passes(emulated, c, Precision::tf32x3));
+    CHECK(testing::random_passes(other, c, Precision::tf32x3) ==
+          testing::random_passes(emulated, c, Precision::tf32x3));
 }
 
 TEST_CASE("transposed convolutions are multiplied by tensor cores, all three ways") {
@@ -76,7 +77,8 @@ TEST_CASE("transposed convolutions are multiplied by tensor cores, all three way
         Emulated emulated(options);
         const Tensor<Emulated> x(emulated, c.x), w(emulated, {2, 2, 8, 4}), dy(emulated, {1, 10, 12, 4});
         const Tensor<Emulated> y(emulated, dy.shape()), dx(emulated, c.x), dw(emulated, w.shape());
-        for (const auto& [tensor, value] : {std::pair(x, 0.1), std::pair(w, 0.7), std::pair(dy, 0.3), std::pair(dw, 0.0)})
+        for (const auto& [tensor, value] :
+             {std::pair(x, 0.1), std::pair(w, 0.7), std::pair(dy, 0.3), std::pair(dw, 0.0)})
             emulated.fill(tensor, value);
         emulated.transposed_convolve(x, w, {}, y);
         emulated.transposed_convolve_backward_data(dy, w, dx);

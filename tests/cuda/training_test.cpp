@@ -40,8 +40,8 @@ const Outcome& on_the_reference() {
 
 }  // namespace
 
-// What is wrong shows from the second step on; rounding, which the first steps of AdamW make as large for tiny gradients
-// as for others, is some 1e-7 of the loss.
+// What is wrong shows from the second step on; rounding, which the first steps of AdamW make as large for tiny
+// gradients as for others, is some 1e-7 of the loss.
 TEST_CASE("a training goes as it goes on the reference") {
     const Outcome ours = train_on<CudaFor<testing::Emulator>>(), expected = on_the_reference();
     REQUIRE(ours.losses.size() == 2);
@@ -79,7 +79,8 @@ TEST_CASE("a network's logits and losses are the reference's, and twice the same
     auto played = small;
     played.graph = true;
     CudaFor<testing::Emulator> emulated, again;
-    CHECK(testing::check_equal_bits(testing::course_of(emulated, played, 3), testing::course_of(again, small, 3)) == none);
+    CHECK(testing::check_equal_bits(testing::course_of(emulated, played, 3), testing::course_of(again, small, 3)) ==
+          none);
     CHECK(testing::check_course(bf16, expected, {3e-2, 2e-2, 5e-2}) == none);
     CHECK(testing::check_equal_bits(bf16, on({.order = 3, .precision = Precision::bfloat16})) == none);
     CHECK(testing::check_course(bf16, single, {0, 0, 0}).size() == 4);

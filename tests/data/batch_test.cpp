@@ -98,7 +98,8 @@ TEST_CASE("a share is what the whole batch holds at its places, on the whole bat
         REQUIRE(shape == Shape{static_cast<Index>(share.frames.size()), 16, 14, 1});
         for (Index i = 0; i < shape.frames; ++i) {
             const Index at = share.frames[static_cast<std::size_t>(i)];
-            CHECK(std::equal(frame_data(part.frames, i), frame_data(part.frames, i) + 16 * 14, frame_data(whole.frames, at)));
+            CHECK(std::equal(frame_data(part.frames, i), frame_data(part.frames, i) + 16 * 14,
+                             frame_data(whole.frames, at)));
             for (const auto& task : film.tasks())
                 CHECK(std::equal(frame_data(part.masks.at(task), i), frame_data(part.masks.at(task), i) + 16 * 14,
                                  frame_data(whole.masks.at(task), at)));

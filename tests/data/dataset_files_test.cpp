@@ -133,7 +133,8 @@ TEST_CASE("what does not fit is an error that names the file, and nothing is loa
         for (int i : {8, 10}) fs::remove(masks / ("f1_" + std::to_string(i) + ".png"));
         CHECK_THAT(failure(scratch.folder()), Contains("0 masks, 3 frames; the folder is empty"));
         fs::remove(masks);
-        CHECK_THAT(failure(scratch.folder()), Contains("0 masks") && Contains("there is no folder") && Contains(masks.string()));
+        CHECK_THAT(failure(scratch.folder()),
+                   Contains("0 masks") && Contains("there is no folder") && Contains(masks.string()));
     }
     SECTION("extra mask") {
         put_mask(masks / "f1_11.png", 1);
@@ -425,7 +426,8 @@ TEST_CASE("predictions are matched with the truth") {
         const auto& sequence = film.sequences()[0];
         CHECK((read_masks(predicted / "a", sequence, {0, 255}) == predictions.masks.at("a")));
         fs::rename(predicted / "a" / "A1", predicted / "A1");
-        CHECK_THAT(message_of<DataError>([&] { read_masks(predicted / "a", sequence, {0, 255}); }), Contains("no task's folder"));
+        CHECK_THAT(message_of<DataError>([&] { read_masks(predicted / "a", sequence, {0, 255}); }),
+                   Contains("no task's folder"));
     }
     SECTION("no common sequence") {
         fs::rename(predicted / "a", predicted / "z");

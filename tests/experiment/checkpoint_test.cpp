@@ -45,6 +45,20 @@ std::vector<double> trained(const std::filesystem::path& file, Index steps, std:
     return result;
 }
 
+// A run of one step, and its checkpoint.
+struct OneStep {
+    Scratch scratch;
+    std::filesystem::path file = scratch / "checkpoint.safetensors";
+    Cpu cpu;
+    SmallModel model = small_model(cpu);
+    Trainer<SmallModel> begun{model, small_film(), quick(3)};
+
+    OneStep() {
+        begun.step();
+        save_checkpoint(file, begun);
+    }
+};
+
 }  // namespace
 
 TEST_CASE("a run taken up from a checkpoint ends with the same bits, in the middle of an epoch and at its end") {
@@ -62,16 +76,7 @@ TEST_CASE("a run taken up from a checkpoint ends with the same bits, in the midd
     CHECK((trained(file, 2 * epoch + 1, {2, epoch, epoch + 1, 2 * epoch}, 0.9, 0.5) == supervised));
 }
 
-TEST_CASE("a run is not taken up with other options, and nothing is changed by the attempt") {
-    const Scratch scratch;
-    const auto file = scratch / "checkpoint.safetensors";
-    Cpu cpu;
-    auto model = small_model(cpu);
-    {
-        Trainer<SmallModel> trainer(model, small_film(), quick(3));
-        trainer.step();
-        save_checkpoint(file, trainer);
-    }
+TEST_CASE_METHOD(OneStep, "a run is not taken up with other options, and nothing is changed by the attempt") {
     auto fresh = small_model(cpu, 9);
     auto options = quick(3);
     options.batch = 4;
@@ -90,14 +95,8 @@ TEST_CASE("a run is not taken up with other options, and nothing is changed by t
     CHECK_THROWS_WITH(load_checkpoint(file, unsupervised), Catch::Matchers::Contains("deep_supervision = 0.5"));
 }
 
-TEST_CASE("a checkpoint of before there was an average of weights is taken up by a run without one, and by no other") {
-    const Scratch scratch;
-    const auto file = scratch / "checkpoint.safetensors";
-    Cpu cpu;
-    auto model = small_model(cpu);
-    Trainer<SmallModel> trainer(model, small_film(), quick(3));
-    trainer.step();
-    save_checkpoint(file, trainer);
+TEST_CASE_METHOD(OneStep, "a checkpoint of before there was an average of weights is taken up by a run without one, "
+                          "and by no other") {
     const auto after = bits(model);
     std::string bytes;
     {
@@ -120,16 +119,10 @@ TEST_CASE("a checkpoint of before there was an average of weights is taken up by
     CHECK_THROWS_WITH(load_checkpoint(file, averaging), Catch::Matchers::Contains("ema = 0.0"));
 }
 
-TEST_CASE("a damaged checkpoint is an error that names the file") {
-    const Scratch scratch;
-    const auto file = scratch / "checkpoint.safetensors";
-    Cpu cpu;
-    auto model = small_model(cpu);
-    Trainer<SmallModel> trainer(model, small_film(), quick(3));
-    save_checkpoint(file, trainer);
+TEST_CASE_METHOD(OneStep, "a damaged checkpoint is an error that names the file") {
     const auto size = std::filesystem::file_size(file);
     std::filesystem::resize_file(file, size - 8);
-    CHECK_THROWS_WITH(load_checkpoint(file, trainer), Catch::Matchers::Contains(file.string()));
+    CHECK_THROWS_WITH(load_checkpoint(file, begun), Catch::Matchers::Contains(file.string()));
     std::ofstream(file, std::ios::trunc) << "";
-    CHECK_THROWS_AS(load_checkpoint(file, trainer), IoError);
+    CHECK_THROWS_AS(load_checkpoint(file, begun), IoError);
 }

@@ -46,7 +46,8 @@ LossFactory<Cpu> ones() {
 TEST_CASE("level l of the decoder counts weight / 2^l times the tasks' own heads") {
     Cpu cpu;
     Random random{7};
-    SmallModel model{UNet<Cpu>{cpu, {.in_channels = 1, .width = 4, .depth = 3}, random}, Concatenate{}, small_film().tasks(), random};
+    SmallModel model{UNet<Cpu>{cpu, {.in_channels = 1, .width = 4, .depth = 3}, random}, Concatenate{},
+                     small_film().tasks(), random};
     for (const double weight : {0.0, 0.5, 1.0}) {
         auto options = supervised(weight);
         options.task_weights = {{small_film().tasks()[0], 3}};
@@ -109,7 +110,9 @@ TEST_CASE("a backbone that gives no coarser levels cannot be supervised there, a
     Cpu cpu;
     Random random{7};
     Siamese tiny{TinyNet<Cpu>{cpu, 1, random}, Concatenate{}, small_film().tasks(), random};
-    CHECK_THROWS_WITH(train(tiny, small_film(), supervised(0.5)), Contains("deep_supervision is 0.5") && Contains("PyramidDecoder"));
-    SmallModel shallow{UNet<Cpu>{cpu, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{}, small_film().tasks(), random};
+    CHECK_THROWS_WITH(train(tiny, small_film(), supervised(0.5)),
+                      Contains("deep_supervision is 0.5") && Contains("PyramidDecoder"));
+    SmallModel shallow{UNet<Cpu>{cpu, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{},
+                       small_film().tasks(), random};
     CHECK_THROWS_WITH(train(shallow, small_film(), supervised(0.5)), Contains("two halvings"));
 }

@@ -18,7 +18,8 @@ inline const Dataset& small_film() {
 
 inline SmallModel small_model(Cpu& cpu, std::uint64_t seed = 7) {
     Random random{seed};
-    return {UNet<Cpu>{cpu, {.in_channels = 1, .width = 8, .depth = 2}, random}, Concatenate{}, small_film().tasks(), random};
+    return {UNet<Cpu>{cpu, {.in_channels = 1, .width = 8, .depth = 2}, random}, Concatenate{}, small_film().tasks(),
+            random};
 }
 
 inline TrainOptions quick(Index epochs = 2) {
@@ -33,7 +34,8 @@ inline TrainOptions quick(Index epochs = 2) {
 template <class Model>
 std::vector<double> bits(const Model& model) {
     std::vector<double> all;
-    for (const auto& entry : state_of(model)) all.insert(all.end(), entry.second.values.begin(), entry.second.values.end());
+    for (const auto& entry : state_of(model))
+        all.insert(all.end(), entry.second.values.begin(), entry.second.values.end());
     return all;
 }
 

@@ -54,8 +54,8 @@ TEST_CASE("a frame is seen in eight ways, each another, and a turn by a quarter 
     for (const Index count : {0, 2, 16}) CHECK_THROWS_AS(flips(count), OptionError);
 }
 
-TEMPLATE_TEST_CASE("flips average the probabilities of what each way of seeing gives", "", BackwardFusion, ConsecutiveFusion,
-                   EnsembleFusion) {
+TEMPLATE_TEST_CASE("flips average the probabilities of what each way of seeing gives", "", BackwardFusion,
+                   ConsecutiveFusion, EnsembleFusion) {
     Cpu cpu;
     const auto model = small_model(cpu);
     const Index count = GENERATE(4, 8);
@@ -77,7 +77,8 @@ TEMPLATE_TEST_CASE("flips average the probabilities of what each way of seeing g
                         if (model.tasks()[static_cast<std::size_t>(of_task)] != task) return;
                         for (std::size_t i = 0; i < probability.size(); ++i) {
                             double powers[4];
-                            for (std::size_t c = 0; c < 4; ++c) powers[c] = std::exp(static_cast<double>(logits[4 * i + c]));
+                            for (std::size_t c = 0; c < 4; ++c)
+                                powers[c] = std::exp(static_cast<double>(logits[4 * i + c]));
                             const double feature = powers[2] + powers[3];
                             probability.data()[i] = static_cast<float>(feature / (feature + powers[0] + powers[1]));
                         }
@@ -90,7 +91,8 @@ TEMPLATE_TEST_CASE("flips average the probabilities of what each way of seeing g
                                                    {.vertical = flip.vertical, .horizontal = flip.horizontal});
                     for (std::size_t i = 0; i < upright.size(); ++i)
                         share[static_cast<std::size_t>(query) * upright.size() + i] +=
-                            static_cast<double>(upright.data()[i]) / static_cast<double>(count * static_cast<Index>(asked));
+                            static_cast<double>(upright.data()[i]) /
+                            static_cast<double>(count * static_cast<Index>(asked));
                 }
             }
         }

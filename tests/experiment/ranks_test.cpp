@@ -110,8 +110,8 @@ TEST_CASE("a step of ranks is another one where statistics are not shared, so th
     Cpu cpu({.threads = 1});
     auto alone = options;
     alone.batch = 2;  // what each of two ranks sees
-    CHECK(distance(train_steps(cpu, uneven_film(), alone, 20).weights, train_steps(cpu, uneven_film(), options, 20).weights) >
-          1e-4);
+    CHECK(distance(train_steps(cpu, uneven_film(), alone, 20).weights,
+                   train_steps(cpu, uneven_film(), options, 20).weights) > 1e-4);
 }
 
 TEST_CASE("ranks that train again end with the same bits") {
@@ -123,7 +123,8 @@ TEST_CASE("ranks that train again end with the same bits") {
 TEST_CASE("gradients are summed in buckets while the way back goes on, in one order, to the same bits") {
     // Sums begun are made at the end; how many there were when the last exchange but these came.
     struct Late : ThreadCommunicator {
-        explicit Late(const ThreadCommunicator& ranks, std::vector<int>& log) : ThreadCommunicator(ranks), begun(&log) {}
+        explicit Late(const ThreadCommunicator& ranks, std::vector<int>& log)
+            : ThreadCommunicator(ranks), begun(&log) {}
         void all_reduce(std::span<double> values) {
             before = static_cast<int>(waiting.size());
             ThreadCommunicator::all_reduce(values);
@@ -190,5 +191,6 @@ TEST_CASE("ranks begin with the weights of rank 0, and rank 0 alone tells of pro
 TEST_CASE("a batch that cannot be shared is refused") {
     auto options = recipe("sgd");
     options.clique = 2;
-    CHECK_THROWS_WITH(on_ranks<Cpu>(2, options, 1), Catch::Matchers::Contains("not cut") && Catch::Matchers::Contains("2 ranks"));
+    CHECK_THROWS_WITH(on_ranks<Cpu>(2, options, 1),
+                      Catch::Matchers::Contains("not cut") && Catch::Matchers::Contains("2 ranks"));
 }

@@ -66,7 +66,8 @@ TEST_CASE("rungs multiply by the reduction and end with all epochs") {
     CHECK(rungs(10, 10, 2) == std::vector<Index>{10});
     CHECK(rungs(5, 10, 2) == std::vector<Index>{5});
     CHECK(rungs(4, 1, 1.5) == std::vector<Index>{1, 2, 3, 4});
-    CHECK(message_of<OptionError>([&] { rungs(5, 1, 1); }).find("reduction above 1, got 100, 1, 5 and 1") != std::string::npos);
+    CHECK(message_of<OptionError>([&] { rungs(5, 1, 1); }).find("reduction above 1, got 100, 1, 5 and 1") !=
+          std::string::npos);
 }
 
 TEST_CASE("a trial is a function of seed and number, and its options are independent of each other") {
@@ -137,13 +138,16 @@ TEST_CASE("steps of a search of four trials on rungs of 1, 2 and 4 epochs, by ha
     CHECK_THROWS_AS(next_step(Trials(3), options), OptionError);
 }
 
-TEST_CASE("whatever the order of arrival, no rung is skipped, the best of each are promoted, and a whole training ends it") {
+TEST_CASE(
+    "whatever the order of arrival, no rung is skipped, the best of each are promoted, and a whole training ends it") {
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
         const HalvingOptions options{.trials = 1 + static_cast<Index>(seed * 7 % 31), .epochs = 100, .grace = 3,
                                      .reduction = seed % 3 == 0 ? 3.0 : 2.0};
         const auto rungs = static_cast<Index>(search_rungs(options).size());
         // Quality is the trial's own: the best trial is the best on every rung.
-        const auto quality = [&](Index trial, Index) { return Random(seed, "quality", 0, static_cast<std::uint64_t>(trial)).uniform(); };
+        const auto quality = [&](Index trial, Index) {
+            return Random(seed, "quality", 0, static_cast<std::uint64_t>(trial)).uniform();
+        };
         const auto [trials, steps] = simulate(options, 1 + static_cast<Index>(seed % 5), seed, quality);
         Index best = 0;
         for (Index trial = 1; trial < options.trials; ++trial)
@@ -152,7 +156,8 @@ TEST_CASE("whatever the order of arrival, no rung is skipped, the best of each a
         for (Index rung = 0; rung + 1 < rungs; ++rung) {
             std::vector<std::pair<double, Index>> reached;
             for (Index trial = 0; trial < options.trials; ++trial)
-                if (trials[static_cast<std::size_t>(trial)].begun > rung) reached.emplace_back(-quality(trial, 0), trial);
+                if (trials[static_cast<std::size_t>(trial)].begun > rung)
+                    reached.emplace_back(-quality(trial, 0), trial);
             std::sort(reached.begin(), reached.end());
             const auto head = static_cast<std::size_t>(static_cast<double>(reached.size()) / options.reduction);
             for (std::size_t k = 0; k < head; ++k)
@@ -166,7 +171,8 @@ TEST_CASE("one worker that meets the trials from worst to best promotes each, fr
     const HalvingOptions options{.trials = 16, .epochs = 2, .grace = 1, .reduction = 2};
     const auto promoted = [&](double sign) {
         Index count = 0;
-        for (const auto& trial : simulate(options, 1, 0, [&](Index t, Index) { return sign * static_cast<double>(t); }).trials)
+        for (const auto& trial :
+             simulate(options, 1, 0, [&](Index t, Index) { return sign * static_cast<double>(t); }).trials)
             count += trial.begun == 2;
         return count;
     };
@@ -176,7 +182,9 @@ TEST_CASE("one worker that meets the trials from worst to best promotes each, fr
 
 TEST_CASE("trials that fail are never promoted, and a search of failures ends") {
     const HalvingOptions options{.trials = 12, .epochs = 40, .grace = 5, .reduction = 2};
-    const auto some = simulate(options, 3, 1, [](Index trial, Index) { return trial % 3 == 0 ? 0.1 * static_cast<double>(trial) : failed_score; });
+    const auto some = simulate(options, 3, 1, [](Index trial, Index) {
+        return trial % 3 == 0 ? 0.1 * static_cast<double>(trial) : failed_score;
+    });
     for (Index trial = 0; trial < options.trials; ++trial)
         if (trial % 3 != 0) CHECK(some.trials[static_cast<std::size_t>(trial)].begun == 1);
     CHECK(some.trials[9].begun == 4);

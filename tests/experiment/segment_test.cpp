@@ -47,7 +47,8 @@ TEMPLATE_TEST_CASE("segmentation is the fusion of the pairs' categories", "", Ba
     const auto &a1 = ours.masks.at("A1"), &a2 = ours.masks.at("A2");
     for (Index query = 0; query < frames; ++query) {
         const auto *first = frame_data(a1, query), *second = frame_data(a2, query);
-        const double both = std::inner_product(first, first + a1.size() / static_cast<std::size_t>(frames), second, 0.0);
+        const double both =
+            std::inner_product(first, first + a1.size() / static_cast<std::size_t>(frames), second, 0.0);
         CHECK(ours.areas.at("A1&A2")[static_cast<std::size_t>(query)] == std::vector{both});
     }
 }
@@ -113,7 +114,8 @@ TEST_CASE("the selection score is the mean over tasks and sequences of the categ
                         if (task != static_cast<Index>(t)) return;
                         const Masks& masks = s.masks.at(model.tasks()[t]);
                         std::vector<std::uint8_t> labels(static_cast<std::size_t>(s.height() * s.width()));
-                        change_labels(frame_data(masks, i), frame_data(masks, j), labels.data(), s.height() * s.width());
+                        change_labels(frame_data(masks, i), frame_data(masks, j), labels.data(),
+                                      s.height() * s.width());
                         matrix.add(codes, labels.data(), s.height() * s.width());
                     });
                 }
@@ -141,7 +143,8 @@ TEST_CASE("a film that comes a frame at a time is segmented as it is afterwards,
                     if (!masks) return;
                     CHECK(masks->frame == frames++);
                     for (const auto& [task, mask] : masks->masks)
-                        CHECK(std::equal(mask.data(), mask.data() + mask.size(), frame_data(whole.at(task), masks->frame)));
+                        CHECK(std::equal(mask.data(), mask.data() + mask.size(),
+                                         frame_data(whole.at(task), masks->frame)));
                 };
                 for (Index i = 0; i < count; ++i) {
                     auto frame = make_array<float>(sequence().height(), sequence().width());
@@ -156,6 +159,7 @@ TEST_CASE("a film that comes a frame at a time is segmented as it is afterwards,
         }
     LiveSegmenter live(model);
     live.push(make_array<float>(35, 35));
-    CHECK_THROWS_WITH(live.push(make_array<float>(35, 36)), Catch::Matchers::Contains("35 × 36") && Catch::Matchers::Contains("35 × 35"));
+    CHECK_THROWS_WITH(live.push(make_array<float>(35, 36)),
+                      Catch::Matchers::Contains("35 × 36") && Catch::Matchers::Contains("35 × 35"));
     CHECK_THROWS_WITH(live_fusion("backward"), Catch::Matchers::Contains("expected forward or consecutive"));
 }

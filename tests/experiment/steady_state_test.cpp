@@ -126,14 +126,17 @@ TEST_CASE("from the third on, a step allocates nothing and touches no new page")
     CHECK(cost.faults < 20);
 }
 
-TEST_CASE("neither does a trainer's step, with its batch and augmentation") {
+TEST_CASE("neither does a trainer's step, with its batch and augmentation, and losses at four levels") {
     static const Dataset film = synthesize({.sequences = 4, .frames = 20, .size = 32});
-    const Index clique = GENERATE(0, 2);
-    INFO("clique " << clique);
+    const auto [clique, deep_supervision] = GENERATE(std::pair<Index, double>(0, 0), std::pair<Index, double>(2, 0),
+                                                     std::pair<Index, double>(0, 0.5));
+    INFO("clique " << clique << ", deep supervision " << deep_supervision);
     Cpu cpu({.threads = 2});
     Random random{7};
     SmallModel model{UNet<Cpu>{cpu, {.in_channels = 1, .width = 4}, random}, Concatenate{}, film.tasks(), random};
-    Trainer<SmallModel> trainer(model, film, {.epochs = 1, .batch = 4, .clique = clique, .clip = 1});
+    Trainer<SmallModel> trainer(
+        model, film,
+        {.epochs = 1, .batch = 4, .clique = clique, .clip = 1, .deep_supervision = deep_supervision});
     int epochs_done = 0;
     const auto step = [&] { epochs_done += trainer.step(); };
     for (int i = 0; i < 2; ++i) step();

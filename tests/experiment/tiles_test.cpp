@@ -20,10 +20,11 @@ NumberedFrame numbered(const Images& frames, Index i) {
 template <class Model>
 std::vector<std::vector<float>> logits_of(TiledSegmenter<Model>& tiles, const Images& frames) {
     std::vector<std::vector<float>> all(2);
-    tiles.logits(numbered(frames, 0), numbered(frames, 1), [&](std::size_t task, Index rows, std::span<const float> values) {
-        CHECK(static_cast<Index>(values.size()) == rows * extent(frames, 2) * 4);
-        all[task].insert(all[task].end(), values.begin(), values.end());
-    });
+    tiles.logits(numbered(frames, 0), numbered(frames, 1),
+                 [&](std::size_t task, Index rows, std::span<const float> values) {
+                     CHECK(static_cast<Index>(values.size()) == rows * extent(frames, 2) * 4);
+                     all[task].insert(all[task].end(), values.begin(), values.end());
+                 });
     return all;
 }
 
@@ -46,7 +47,8 @@ TaskMasks film_masks(TiledSegmenter<Model>& tiles, const Images& frames, const F
             CHECK(i == expected++);
             for (const auto& [task, mask] : of_frame) {
                 auto& all = masks[task];
-                if (all.size() == 0) all = make_array<std::uint8_t>(extent(frames, 0), extent(frames, 1), extent(frames, 2));
+                if (all.size() == 0)
+                    all = make_array<std::uint8_t>(extent(frames, 0), extent(frames, 1), extent(frames, 2));
                 std::copy_n(mask.data(), mask.size(), frame_data(all, i));
             }
         });
@@ -71,7 +73,8 @@ TEST_CASE("tiles cover a side, begin at the backbone's multiples, and their weig
                         if (k > 0) CHECK(axis.first(k) > axis.first(k - 1));
                         REQUIRE(static_cast<Index>(axis.weights(k).size()) == axis.end(k) - axis.first(k));
                         for (Index at = axis.first(k); at < axis.end(k); ++at) {
-                            const double weight = static_cast<double>(axis.weights(k)[static_cast<std::size_t>(at - axis.first(k))]);
+                            const double weight =
+                                static_cast<double>(axis.weights(k)[static_cast<std::size_t>(at - axis.first(k))]);
                             CHECK(weight > 0);
                             sums[static_cast<std::size_t>(at)] += weight;
                         }
@@ -98,7 +101,8 @@ TEST_CASE("a tile that is the whole frame gives the whole frame's bits") {
     SequenceComparison<SmallModel> whole(model, frames);
     const Pair pair{0, 1};
     whole.logits(std::span(&pair, 1), [&](Index, Index task, const float* values) {
-        CHECK(std::equal(logits[static_cast<std::size_t>(task)].begin(), logits[static_cast<std::size_t>(task)].end(), values));
+        CHECK(std::equal(logits[static_cast<std::size_t>(task)].begin(), logits[static_cast<std::size_t>(task)].end(),
+                         values));
     });
     Index reads = 0;
     for (const std::string name : {"backward", "forward", "consecutive"}) {
@@ -108,15 +112,16 @@ TEST_CASE("a tile that is the whole frame gives the whole frame's bits") {
         CHECK(reads == extent(frames, 0));
     }
     Random random{7};
-    const SingleFrame single{UNet<Cpu>{cpu, {.in_channels = 3, .width = 4, .depth = 2}, random}, small_film().tasks(), random};
+    const SingleFrame single{UNet<Cpu>{cpu, {.in_channels = 3, .width = 4, .depth = 2}, random}, small_film().tasks(),
+                             random};
     TiledSegmenter film(single, {35, 35}, {.tile = 64, .overlap = 8});
     CHECK((film_masks(film, frames, BackwardFusion{}, reads) == segment(single, frames)));
     CHECK(reads == extent(frames, 0));
 }
 
 TEST_CASE("beyond the network's reach of a tile's edge logits are the whole frame's, and nearer they are not") {
-    // Two convolutions at full, half and quarter resolution, two more on the way back, four in the head: 2 + 4 + 8 + 4 +
-    // 2 + 4 px; poolings may add 1 + 2.
+    // Two convolutions at full, half and quarter resolution, two more on the way back, four in the head: 2 + 4 + 8 +
+    // 4 + 2 + 4 px; poolings may add 1 + 2.
     const Index reach = 27, height = 131, width = 178;
     Cpu cpu;
     const auto model = small_model(cpu);
@@ -129,7 +134,8 @@ TEST_CASE("beyond the network's reach of a tile's edge logits are the whole fram
     const auto is_far = [&](const TileAxis& axis, Index length, Index at) {
         for (Index k = 0; k < axis.count(); ++k)
             if (at >= axis.first(k) && at < axis.end(k) &&
-                ((axis.first(k) > 0 && at - axis.first(k) < reach) || (axis.end(k) < length && axis.end(k) - 1 - at < reach)))
+                ((axis.first(k) > 0 && at - axis.first(k) < reach) ||
+                 (axis.end(k) < length && axis.end(k) - 1 - at < reach)))
                 return false;
         return true;
     };
@@ -144,7 +150,8 @@ TEST_CASE("beyond the network's reach of a tile's edge logits are the whole fram
                 counted += both;
                 for (Index c = 0; c < 4; ++c) {
                     const Index i = (y * width + x) * 4 + c;
-                    const float off = std::abs(ours[static_cast<std::size_t>(task)][static_cast<std::size_t>(i)] - values[i]);
+                    const float off =
+                        std::abs(ours[static_cast<std::size_t>(task)][static_cast<std::size_t>(i)] - values[i]);
                     largest = std::max(largest, std::abs(values[i]));
                     (both ? far : near) = std::max(both ? far : near, off);
                 }
@@ -180,17 +187,20 @@ TEST_CASE("kept features save passes and change nothing; a frame is read once") 
 TEST_CASE("tiles that cannot be are refused with what would do") {
     Cpu cpu;
     auto model = small_model(cpu);
-    CHECK_THROWS_WITH(TiledSegmenter(model, {70, 90}, {.tile = 30}), Contains("multiple of the backbone's 4") && Contains("got 30"));
+    CHECK_THROWS_WITH(TiledSegmenter(model, {70, 90}, {.tile = 30}),
+                      Contains("multiple of the backbone's 4") && Contains("got 30"));
     CHECK_THROWS_WITH(TiledSegmenter(model, {70, 90}, {.tile = 4}), Contains("at least 8"));
     CHECK_THROWS_WITH(TiledSegmenter(model, {70, 90}, {.tile = 32, .overlap = 30}), Contains("[0, 28], got 30"));
     TiledSegmenter tiles(model, {70, 90}, {.tile = 32, .overlap = 8});
     const auto frames = noise(2, 70, 89);
-    CHECK_THROWS_WITH(tiles.segment(numbered(frames, 0), numbered(frames, 1)), Contains("70 × 89") && Contains("70 × 90"));
+    CHECK_THROWS_WITH(tiles.segment(numbered(frames, 0), numbered(frames, 1)),
+                      Contains("70 × 89") && Contains("70 × 90"));
     Index reads = 0;
     CHECK_THROWS_WITH(film_masks(tiles, noise(2, 70, 90), EnsembleFusion{}, reads),
                       Contains("ensemble") && Contains("expected one that compares it with one"));
     model.set_size(64);
-    CHECK_THROWS_WITH(TiledSegmenter(model, {70, 90}, {.tile = 32, .overlap = 8}), Contains("expected tiles of 64 px, got 32"));
+    CHECK_THROWS_WITH(TiledSegmenter(model, {70, 90}, {.tile = 32, .overlap = 8}),
+                      Contains("expected tiles of 64 px, got 32"));
     CHECK(TiledSegmenter(model, {70, 90}, {.tile = 64, .overlap = 8}).tiles() == 4);
 }
 

@@ -157,7 +157,8 @@ TEST_CASE("frozen batch normalisation leaves the running statistics as they are"
 TEST_CASE("parameters that are not trainable stay as they are") {
     Cpu cpu;
     auto model = small_model(cpu);
-    visit_parameters(model, [](const std::string& name, Parameter<Cpu>& p) { p.trainable = !name.starts_with("backbone"); });
+    visit_parameters(model,
+                     [](const std::string& name, Parameter<Cpu>& p) { p.trainable = !name.starts_with("backbone"); });
     Trainer<SmallModel> trainer(model, small_film(), quick(1));
     const auto before = state_of(model);
     trainer.step();
@@ -243,10 +244,12 @@ TEST_CASE("a single-frame model is selected by the macro F1 of its masks, the me
         for (const auto& task : model.tasks()) {
             const Masks& masks = result.masks.at(task);
             REQUIRE(masks.shape() == sequence.masks.at(task).shape());
-            const auto counted = confusion(masks.data(), sequence.masks.at(task).data(), static_cast<Index>(masks.size()));
+            const auto counted =
+                confusion(masks.data(), sequence.masks.at(task).data(), static_cast<Index>(masks.size()));
             sum += macro_f1(counted, AbsentClass::zero);
             const auto& bits_of = result.uncertainty.at(task);
-            CHECK(std::all_of(bits_of.data(), bits_of.data() + bits_of.size(), [](float b) { return b >= 0 && b <= 1; }));
+            CHECK(
+                std::all_of(bits_of.data(), bits_of.data() + bits_of.size(), [](float b) { return b >= 0 && b <= 1; }));
         }
     }
     CHECK(selection.mean == Approx(sum / static_cast<double>(2 * validation.size())));

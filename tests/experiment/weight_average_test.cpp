@@ -26,7 +26,8 @@ std::vector<double> averaged_bits(const SmallModel& model) {
 
 }  // namespace
 
-TEST_CASE("the average is that of weights and running statistics, with a short memory at first, and lent to the model") {
+TEST_CASE(
+    "the average is that of weights and running statistics, with a short memory at first, and lent to the model") {
     Cpu cpu;
     auto model = small_model(cpu);
     const double decay = 0.3;  // reached in step 4
@@ -54,8 +55,10 @@ TEST_CASE("the average is that of weights and running statistics, with a short m
         // What was derived from the other weights is not used with these.
         auto fresh = small_model(cpu, 8);
         load_state(fresh, state_of(model), "test");
-        const auto share = segment_with_uncertainty(model, small_film().test()[0].frames, EnsembleFusion{{.soft = true}}).share;
-        CHECK((segment_with_uncertainty(fresh, small_film().test()[0].frames, EnsembleFusion{{.soft = true}}).share == share));
+        const auto share =
+            segment_with_uncertainty(model, small_film().test()[0].frames, EnsembleFusion{{.soft = true}}).share;
+        CHECK((segment_with_uncertainty(fresh, small_film().test()[0].frames, EnsembleFusion{{.soft = true}}).share ==
+               share));
     }
     CHECK((bits(model) == own));
     CHECK((segment(model, small_film().test()[0].frames, BackwardFusion{}) == masks));

@@ -18,8 +18,9 @@ const std::map<std::string, int> floors{
     {"experiment", 9},
 };
 // Headers beside the folders: the umbrellas, which the library itself never includes, and the version.
-const std::set<std::string> umbrellas{"mtdn/mtdn.hpp",  "mtdn/io.hpp",            "mtdn/cuda.hpp", "mtdn/cuda_kernels.cuh",
-                                      "mtdn/cudnn.hpp", "mtdn/cudnn_kernels.cuh", "mtdn/mpi.hpp",  "mtdn/nccl.hpp"};
+const std::set<std::string> umbrellas{"mtdn/mtdn.hpp",         "mtdn/io.hpp",    "mtdn/cuda.hpp",
+                                      "mtdn/cuda_kernels.cuh", "mtdn/cudnn.hpp", "mtdn/cudnn_kernels.cuh",
+                                      "mtdn/mpi.hpp",          "mtdn/nccl.hpp"};
 constexpr std::size_t most_lines = 450;
 
 /// What the angle-bracket includes of a file name.

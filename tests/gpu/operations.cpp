@@ -54,8 +54,9 @@ struct Asked {
     testing::RoundedBounds rounded;  ///< of convolutions whose operands were rounded first
 };
 
-// Where tensor cores cut sums off, the longest, of 4608 products, lose half of 2⁻²³ some 300 times in bfloat16 and 600 in
-// TF32, 1e-5 and 2e-5 of their size. cuDNN rounds its results to bfloat16 too, and need not round to the nearest TF32.
+// Where tensor cores cut sums off, the longest, of 4608 products, lose half of 2⁻²³ some 300 times in bfloat16 and 600
+// in TF32, 1e-5 and 2e-5 of their size. cuDNN rounds its results to bfloat16 too, and need not round to the nearest
+// TF32.
 constexpr Asked asked[] = {
     {Precision::bfloat16, "bf16", 1e-2, with_cudnn ? both(2e-3) : both(3e-5)},
     {Precision::tf32, "tf32", 1e-3, with_cudnn ? both(1e-3) : both(5e-5)},

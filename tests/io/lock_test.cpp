@@ -20,7 +20,8 @@ TEST_CASE("a lock is held by one at a time, and gone with its object") {
     const auto second = FileLock::try_lock(scratch / "lock");
     REQUIRE(second);
     CHECK_FALSE(FileLock::try_lock(scratch / "lock"));
-    CHECK(message_of<IoError>([&] { FileLock lock(scratch / "none" / "lock"); }).find("open failed: No such file") != std::string::npos);
+    CHECK(message_of<IoError>([&] { FileLock lock(scratch / "none" / "lock"); }).find("open failed: No such file") !=
+          std::string::npos);
 }
 
 TEST_CASE("the lock of a process that is killed is free") {
@@ -32,7 +33,8 @@ TEST_CASE("the lock of a process that is killed is free") {
         (void)!::write(lock.descriptor(), "x", 1);
         while (true) ::pause();
     }
-    while (!std::filesystem::exists(scratch / "lock") || std::filesystem::file_size(scratch / "lock") == 0) ::usleep(1000);
+    while (!std::filesystem::exists(scratch / "lock") || std::filesystem::file_size(scratch / "lock") == 0)
+        ::usleep(1000);
     CHECK_FALSE(FileLock::try_lock(scratch / "lock"));
     REQUIRE(::kill(child, SIGKILL) == 0);
     FileLock lock(scratch / "lock");  // waits until the system has taken it from the dead

@@ -1,4 +1,4 @@
-"""Prints, in hexadecimal, the two event records that tensorboard_test.cpp expects, as TensorBoard's own writer makes them.
+"""Prints, in hexadecimal, the two event records that tensorboard_test.cpp expects, as TensorBoard's writer makes them.
 
     python3 -m venv scratch && scratch/bin/pip install tensorboard && scratch/bin/python tests/io/make_golden.py
 """

@@ -179,9 +179,12 @@ TEST_CASE_METHOD(Pixels, "losses by name") {
     for (const std::string weight : {"", "0", "-1", "x", "1x", "inf", "nan"})
         CHECK(error_of<OptionError>([&] { make_loss(exact, {.name = "focal+dice:" + weight}); }) ==
               "make_loss: the weight of dice must be a positive number, got \"" + weight + "\"");
-    CHECK(named({.name = "focal+tversky:2:0.4:0.6"}) ==
-          Approx(focal + 2 * value(TverskyLoss<Exact>({.false_positives = 0.4, .false_negatives = 0.6}))).epsilon(1e-14));
-    const auto error = [&](const std::string& name) { return error_of<OptionError>([&] { make_loss(exact, {.name = name}); }); };
+    CHECK(
+        named({.name = "focal+tversky:2:0.4:0.6"}) ==
+        Approx(focal + 2 * value(TverskyLoss<Exact>({.false_positives = 0.4, .false_negatives = 0.6}))).epsilon(1e-14));
+    const auto error = [&](const std::string& name) {
+        return error_of<OptionError>([&] { make_loss(exact, {.name = name}); });
+    };
     CHECK(error("dice:1:2") == "make_loss: \"dice:1:2\" has too many numbers; expected dice:WEIGHT");
     CHECK(error("tversky:1:0.3").find("expected that of false negatives") != std::string::npos);
     CHECK(error("tversky:1:0.3:x").find("false negatives must be a positive number, got \"x\"") != std::string::npos);

@@ -25,8 +25,8 @@ bool equal(const MpiCommunicator& ranks, const char* what, double tolerance, Tra
     const auto alone = testing::train_steps(backend, testing::uneven_film(), options, 20);
     const double weights = testing::distance(shared.weights, alone.weights);
     const double running = testing::distance(shared.running, alone.running);
-    std::cout << what << " on " << ranks.size() << " ranks: weights " << weights << " off one process's, running statistics "
-              << running << ", " << tolerance << " allowed\n";
+    std::cout << what << " on " << ranks.size() << " ranks: weights " << weights
+              << " off one process's, running statistics " << running << ", " << tolerance << " allowed\n";
     return weights < tolerance && running < tolerance;
 }
 

@@ -80,8 +80,9 @@ TEST_CASE("a rank that is killed ends the run, and --resume goes on to the same 
     const std::string often = "--epochs 8 --checkpoint-seconds 0.001";
     REQUIRE(on_two_ranks(scratch, train(whole, often)).status == 0);
     const auto run = on_two_ranks(scratch, train(broken, often),
-                                  "(until [ -e " + broken + "/checkpoint.safetensors ]; do sleep 0.02; done; kill -KILL $$) &\n"
-                                  "exec \"$@\"");
+                                  "(until [ -e " + broken +
+                                      "/checkpoint.safetensors ]; do sleep 0.02; done; kill -KILL $$) &\n"
+                                      "exec \"$@\"");
     INFO(run.err);
     CHECK(run.status != 0);
     CHECK(run.status != 124);  // it did not hang
@@ -99,7 +100,8 @@ TEST_CASE("a rank that fails says which it is and why, and ends the others") {
     if (!can_run()) return;
     const Scratch scratch;
     const auto folder = (scratch / "run").string();
-    const auto run = on_two_ranks(scratch, train(folder, "--epochs 2"), "exec \"$1\" train --data nowhere --out " + folder);
+    const auto run =
+        on_two_ranks(scratch, train(folder, "--epochs 2"), "exec \"$1\" train --data nowhere --out " + folder);
     INFO(run.err);
     CHECK(run.status == 1);
     CHECK(run.err.find("mtdn: rank 1 of 2: ") != std::string::npos);

@@ -222,11 +222,13 @@ TEST_CASE("a disk that is full when a checkpoint is written") {
     const Broken b;
     const auto out = b.scratch / "run";
     // The limit on a file's size stands in for the disk: no file may grow beyond 64 KiB.
-    const auto run = mtdn_run(b.scratch, "train --data " + b.data.string() + " --out " + out.string() + " " + Film::recipe() +
-                                             " --epochs 1", "ulimit -f 128; trap '' XFSZ; ");
+    const auto run = mtdn_run(
+        b.scratch, "train --data " + b.data.string() + " --out " + out.string() + " " + Film::recipe() + " --epochs 1",
+        "ulimit -f 128; trap '' XFSZ; ");
     INFO(run.err);
     CHECK(run.status == 1);
     CHECK(run.err.find(".safetensors") != std::string::npos);
     for (const auto& entry : fs::directory_iterator(out)) CHECK(entry.path().extension() != ".safetensors");
-    for (const auto& entry : fs::directory_iterator(out)) CHECK(entry.path().string().find(".tmp") == std::string::npos);
+    for (const auto& entry : fs::directory_iterator(out))
+        CHECK(entry.path().string().find(".tmp") == std::string::npos);
 }

@@ -6,6 +6,7 @@
 #include <mtdn/io/csv.hpp>
 #include <mtdn/io/image.hpp>
 #include <mtdn/io/png.hpp>
+#include <mtdn/view/palette.hpp>
 
 #include <cmath>
 
@@ -74,11 +75,20 @@ TEST_CASE("kinetics of a dataset's own masks: a table, fits and a plot a filamen
         CHECK(std::abs(of_sequence["truth"]["rate_error"]["zeroth-order"].get<double>()) < 0.1);
         CHECK(read_png(scratch / "out" / (sequence.name + ".png")).channels == 3);
     }
-    const auto words =
-        mtdn_run(scratch, "kinetics --data " + tubes().data + " --split test --out " + (scratch / "out").string());
+    const auto words = mtdn_run(scratch, "kinetics --palette okabe-ito --data " + tubes().data +
+                                             " --split test --out " + (scratch / "out").string());
     CHECK(words.status == 0);
     CHECK(words.out.find("shrinking-core") != std::string::npos);
     CHECK(words.err.find("measured filament_05") != std::string::npos);
+    const auto plain = read_png(scratch / "out" / "filament_01.png");
+    const auto safe = read_png(scratch / "out" / "filament_05.png");
+    for (Index law = 0; law < 2; ++law) {
+        const auto paper = Palette{}.line(law), other = colour_blind_safe_palette().line(law);
+        CHECK(count(plain, paper) > 50);
+        CHECK(count(plain, other) == 0);
+        CHECK(count(safe, other) > 50);
+        CHECK(count(safe, paper) == 0);
+    }
 }
 
 TEST_CASE("lengths, times, scale, window and laws are what they are said to be") {

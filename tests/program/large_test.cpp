@@ -26,7 +26,8 @@ TEST_CASE("one tile that holds the frame gives the masks that the whole film giv
     const Scratch scratch;
     const auto frames = film().data + "/filament_03/frames";
     const auto whole = scratch / "whole", tiled = scratch / "tiled", stacks = scratch / "stacks";
-    const std::string command = "segment --model " + film().model + " --fusion consecutive --frames " + frames + " --out ";
+    const std::string command =
+        "segment --model " + film().model + " --fusion consecutive --frames " + frames + " --out ";
     REQUIRE(mtdn_run(scratch, command + whole.string()).status == 0);
     REQUIRE(mtdn_run(scratch, command + tiled.string() + " --tile 36").status == 0);
     REQUIRE(mtdn_run(scratch, command + stacks.string() + " --tile 36 --stacks --polarity 200,10").status == 0);
@@ -92,8 +93,8 @@ TEST_CASE("regions of a film become a dataset that is segmented like any other")
 
 TEST_CASE("tiles that cannot be had are refused in words, and nothing is written in their place") {
     const Scratch scratch;
-    const std::string command = "segment --model " + film().model + " --out " + (scratch / "masks").string() + " --frames " +
-                                large_film(scratch);
+    const std::string command = "segment --model " + film().model + " --out " + (scratch / "masks").string() +
+                                " --frames " + large_film(scratch);
     const auto expect = [&](const std::string& more, int status, const std::string& words) {
         const auto run = mtdn_run(scratch, command + more);
         INFO(run.err);

@@ -31,15 +31,6 @@ std::string only(const std::string& masks, const std::string& task) {
     return masks;
 }
 
-/// How often a colour is in a picture.
-std::ptrdiff_t count(const RawImage& picture, Colour colour) {
-    std::ptrdiff_t found = 0;
-    for (std::size_t i = 0; i < picture.values.size(); i += 3)
-        found += picture.values[i] == colour.red && picture.values[i + 1] == colour.green &&
-                 picture.values[i + 2] == colour.blue;
-    return found;
-}
-
 }  // namespace
 
 TEST_CASE("plot draws the curves of runs, a line each") {

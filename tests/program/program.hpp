@@ -11,6 +11,8 @@
 #include "support/scratch.hpp"
 
 #include <mtdn/io/json.hpp>
+#include <mtdn/io/raw_image.hpp>
+#include <mtdn/view/picture.hpp>
 
 /// Runs the program that the build made; its path is in MTDN_PROGRAM.
 namespace mtdn::testing {
@@ -37,6 +39,15 @@ inline Run mtdn_run(const Scratch& scratch, const std::string& arguments, const 
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text_of(out), text_of(err)};
 }
 
+/// How often a colour is in a picture.
+inline std::ptrdiff_t count(const RawImage& picture, Colour colour) {
+    std::ptrdiff_t found = 0;
+    for (std::size_t i = 0; i < picture.values.size(); i += 3)
+        found += picture.values[i] == colour.red && picture.values[i + 1] == colour.green &&
+                 picture.values[i + 2] == colour.blue;
+    return found;
+}
+
 /// A film on disk and a model that was trained on it for a moment, made once.
 struct Film {
     Scratch scratch;
@@ -46,7 +57,8 @@ struct Film {
     Film() {
         const auto made = mtdn_run(scratch, "synthesize " + data + " --sequences 3 --frames 3 --size 35 --seed 4");
         REQUIRE(made.status == 0);
-        const auto trained = mtdn_run(scratch, "train --data " + data + " --out " + run + " " + recipe() + " --epochs 2");
+        const auto trained =
+            mtdn_run(scratch, "train --data " + data + " --out " + run + " " + recipe() + " --epochs 2");
         INFO(trained.err);
         REQUIRE(trained.status == 0);
     }

@@ -194,14 +194,16 @@ TEST_CASE("segment follows a folder into which frames are being written, with th
         const auto json = parse_json(run.out, "watch");
         CHECK(json["frames"] == 3);
         CHECK(json["latency_ms"]["median"].get<double>() > 0);
-        REQUIRE(mtdn_run(scratch, "segment --model " + film().model + " --fusion " + fusion + " --frames " + to + " --out " + whole)
+        REQUIRE(mtdn_run(scratch, "segment --model " + film().model + " --fusion " + fusion + " --frames " + to +
+                                      " --out " + whole)
                     .status == 0);
         for (const auto& task : data.tasks())
             for (const auto& name : sequence.frame_names)
                 CHECK(text_of(live + "/new/" + task + "/" + name) == text_of(whole + "/new/" + task + "/" + name));
         std::filesystem::remove_all(to);
     }
-    const auto backward = mtdn_run(scratch, "segment --fusion backward --model " + film().model + " --watch " + film().data + " --out x");
+    const auto backward =
+        mtdn_run(scratch, "segment --fusion backward --model " + film().model + " --watch " + film().data + " --out x");
     CHECK(backward.status != 0);
     CHECK(backward.err.find("expected forward or consecutive") != std::string::npos);
 }
@@ -266,8 +268,8 @@ TEST_CASE("a GPU that is asked for is used or missed in words, and auto goes on 
 
 TEST_CASE("evaluate shows all fusions, thresholds and pictures") {
     const Scratch scratch;
-    const auto run = mtdn_run(scratch, "evaluate --json --threshold --model " + film().model + " --data " + film().data +
-                                           " --pictures " + (scratch / "pictures").string());
+    const auto run = mtdn_run(scratch, "evaluate --json --threshold --model " + film().model + " --data " +
+                                           film().data + " --pictures " + (scratch / "pictures").string());
     REQUIRE(run.status == 0);
     const auto json = parse_json(run.out, "evaluate");
     for (const std::string name : {"backward", "forward", "consecutive", "ensemble", "threshold"})
@@ -358,7 +360,8 @@ TEST_CASE("a model begins from another's backbone") {
 TEST_CASE("the baseline: a recipe's network on single frames, scored, and a Siamese model that begins from its run") {
     const Scratch scratch;
     const auto baseline = (scratch / "baseline").string();
-    const std::string small = " --data " + film().data + " --width 8 --depth 2 --channels 1 --size 0 --epochs 2 --seed 5";
+    const std::string small =
+        " --data " + film().data + " --width 8 --depth 2 --channels 1 --size 0 --epochs 2 --seed 5";
     const auto trained = mtdn_run(scratch, "train --recipe unet-a2 --out " + baseline + small);
     INFO(trained.err);
     REQUIRE(trained.status == 0);
@@ -376,13 +379,14 @@ TEST_CASE("the baseline: a recipe's network on single frames, scored, and a Siam
     CHECK(scores.size() == 1);
     CHECK(scores["single-frame"]["A2"]["total"].contains("macro_f1"));
     CHECK(!scores["single-frame"].contains("A1"));
-    CHECK(mtdn_run(scratch, "segment --model " + model + " --data " + film().data + " --out " + (scratch / "masks").string())
+    CHECK(mtdn_run(scratch,
+                   "segment --model " + model + " --data " + film().data + " --out " + (scratch / "masks").string())
               .status == 0);
     const auto data = read_dataset(film().data);
     const auto& frames = data.test()[0].frame_names;
     const auto folder = film().data + "/" + data.test()[0].name + "/frames/";
-    const auto change = mtdn_run(scratch, "change --model " + model + " " + folder + frames[0] + " " + folder + frames[1] +
-                                              " --out " + (scratch / "change").string());
+    const auto change = mtdn_run(scratch, "change --model " + model + " " + folder + frames[0] + " " + folder +
+                                              frames[1] + " --out " + (scratch / "change").string());
     CHECK(change.status != 0);
     CHECK(change.err.find("sees no change") != std::string::npos);
 
@@ -390,7 +394,8 @@ TEST_CASE("the baseline: a recipe's network on single frames, scored, and a Siam
     const auto alone = mtdn_run(scratch, "train --recipe mtdn-init2 --out " + out + small);
     CHECK(alone.status != 0);
     CHECK(alone.err.find("begins from a run of unet-a2") != std::string::npos);
-    const auto begun = mtdn_run(scratch, "train --recipe mtdn-init2 --frozen-epochs 1 --tensorboard true --init " + baseline + " --out " + out + small);
+    const auto begun = mtdn_run(scratch, "train --recipe mtdn-init2 --frozen-epochs 1 --tensorboard true --init " +
+                                             baseline + " --out " + out + small);
     INFO(begun.err);
     REQUIRE(begun.status == 0);
     CHECK(parse_json(text_of(out + "/run.json"), "run.json")["options"]["frozen-epochs"] == 1);

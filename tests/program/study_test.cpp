@@ -12,7 +12,8 @@ TEST_CASE("the published figures are the paper's") {
     CHECK(recipes().size() == 7);
     CHECK(recipe("unet-a1").options.rate == 4.1342193e-5);
     CHECK(recipe("mtdn-init2").init == "unet-a2");
-    CHECK_THROWS_WITH(recipe("unet-a3"), Catch::Matchers::Contains("unet-a3") && Catch::Matchers::Contains("mtdn-single-a2"));
+    CHECK_THROWS_WITH(recipe("unet-a3"),
+                      Catch::Matchers::Contains("unet-a3") && Catch::Matchers::Contains("mtdn-single-a2"));
 }
 
 TEST_CASE("reproduce trains what is asked, then, resumed, the rest, and reports every table and figure") {
@@ -36,7 +37,8 @@ TEST_CASE("reproduce trains what is asked, then, resumed, the rest, and reports 
     REQUIRE(whole.status == 0);
     CHECK(text_of(out + "/runs/unet-a2/best.safetensors") == weights);
     const auto page = text_of(out + "/report.html"), markdown = text_of(out + "/report.md");
-    for (int table = 1; table <= 6; ++table) CHECK(page.find("Table " + std::to_string(table) + ":") != std::string::npos);
+    for (int table = 1; table <= 6; ++table)
+        CHECK(page.find("Table " + std::to_string(table) + ":") != std::string::npos);
     for (const auto& recipe : recipes()) CHECK(page.find(recipe.name) != std::string::npos);
     CHECK(page.find("Best overall: ") != std::string::npos);
     CHECK(page.find("– ") == std::string::npos);  // no cell is empty
@@ -46,7 +48,8 @@ TEST_CASE("reproduce trains what is asked, then, resumed, the rest, and reports 
         const auto link = markdown.substr(at + 2, markdown.find(')', at) - at - 2);
         CHECK(std::filesystem::file_size(out + "/" + link) > 100);
     }
-    for (auto at = page.find("data:image/png"); at != std::string::npos; at = page.find("data:image/png", at + 1)) ++embedded;
+    for (auto at = page.find("data:image/png"); at != std::string::npos; at = page.find("data:image/png", at + 1))
+        ++embedded;
     CHECK(links == 2 * 3 * 4 + 2);  // two splits, three figures of four pictures, learning curves, partners
     CHECK(embedded == links);
 
@@ -55,6 +58,21 @@ TEST_CASE("reproduce trains what is asked, then, resumed, the rest, and reports 
     CHECK(scores["mtdn-init2"]["ensemble"]["test"]["A2"]["total"]["macro_f1"].get<double>() > 0.5);
     CHECK(scores["unet-a1"].size() == 1);
     CHECK(scores["mtdn"]["partners"]["validation"]["A2"]["changed"].get<double>() > 0);
+}
+
+TEST_CASE("a study's run that was stopped before a validation has no best score, and its table says so") {
+    const Scratch scratch;
+    const auto out = (scratch / "study").string();
+    const auto run =
+        mtdn_run(scratch, "reproduce --scale quick --width 4 --models unet-a1 --minutes 1e-9 --out " + out);
+    INFO(run.err);
+    REQUIRE(run.status == 0);
+    const auto markdown = text_of(out + "/report.md");
+    const auto row = markdown.find("| unet-a1 |", markdown.find("| model | parameters |"));
+    REQUIRE(row != std::string::npos);
+    const auto cells = markdown.substr(row, markdown.find('\n', row) - row);
+    INFO(cells);
+    CHECK(cells.find(" | 0 | – | – | ") != std::string::npos);  // epochs, best epoch, best score
 }
 
 TEST_CASE("every variant of an ablation differs from its base, and is named once") {
@@ -95,6 +113,7 @@ TEST_CASE("reproduce trains an ablation with what it is held against, and report
     // What is done is left alone, and what is there is reported whatever is asked for.
     CHECK(mtdn_run(scratch, command + " --resume --models mtdn").status == 0);
     CHECK(text_of(out + "/report.md") == markdown);
-    CHECK(mtdn_run(scratch, command + " --resume --clique 2 --ablation clique").err.find("--clique") != std::string::npos);
+    CHECK(mtdn_run(scratch, command + " --resume --clique 2 --ablation clique").err.find("--clique") !=
+          std::string::npos);
     CHECK(mtdn_run(scratch, command + " --resume --ablation colour").status == 2);
 }

@@ -9,6 +9,8 @@
 #include "program/program.hpp"
 
 #include <mtdn/io/csv.hpp>
+#include <mtdn/io/png.hpp>
+#include <mtdn/view/palette.hpp>
 
 using namespace mtdn;
 using namespace mtdn::testing;
@@ -54,10 +56,12 @@ std::vector<std::vector<double>> curve_of(const std::filesystem::path& run) {
 TEST_CASE("two workers search; one is killed, and the other takes up its trial where it was") {
     const Scratch scratch;
     const auto out = (scratch / "search").string();
-    const auto command = search(out, "--trials 5 --epochs 16 --grace 4 --width 4,8 --gamma 0,2 --feature-fusion concat,product");
+    const auto command =
+        search(out, "--trials 5 --epochs 16 --grace 4 --width 4,8 --gamma 0,2 --feature-fusion concat,product");
     auto run = std::async(std::launch::async, [&] { return mtdn_run(scratch, command + " --processes 2"); });
     Running victim;
-    while (victim.trial < 0 && run.wait_for(std::chrono::milliseconds(5)) == std::future_status::timeout) victim = running_in(out);
+    while (victim.trial < 0 && run.wait_for(std::chrono::milliseconds(5)) == std::future_status::timeout)
+        victim = running_in(out);
     if (victim.trial >= 0) ::kill(victim.process, SIGKILL);
     const auto first = run.get();
     INFO(first.err);
@@ -81,7 +85,8 @@ TEST_CASE("two workers search; one is killed, and the other takes up its trial w
     const auto trial = parse_json(text_of(folder / "trial.json"), "trial.json");
     std::string whole = "train --data " + film().data + " --out " + (scratch / "whole").string() +
                         " --depth 2 --channels 1 --threads 1 --seed 5 --epochs 16";
-    for (const auto& [option, key] : std::map<std::string, std::string>{{"lr", "rate"}, {"batch", "batch"}, {"width", "width"}, {"gamma", "gamma"}})
+    for (const auto& [option, key] :
+         std::map<std::string, std::string>{{"lr", "rate"}, {"batch", "batch"}, {"width", "width"}, {"gamma", "gamma"}})
         whole += " --" + option + " " + json_text(trial[key], -1);
     REQUIRE(mtdn_run(scratch, whole + " --feature-fusion " + trial["feature_fusion"].get<std::string>()).status == 0);
     auto expected = curve_of(scratch / "whole");
@@ -90,9 +95,14 @@ TEST_CASE("two workers search; one is killed, and the other takes up its trial w
     for (auto& column : expected) column.resize(found[0].size());
     CHECK(found == expected);
 
-    // Whoever joins need say no more than where; what is said must be the same.
-    const auto again = mtdn_run(scratch, "tune --json --out " + out);
+    // Whoever joins need say no more than where, and in which colours; what else is said must be the same.
+    const auto second = Palette{}.line(1);  // the best trial is black
+    CHECK(count(read_png(out + "/plot.png"), second) > 0);
+    const auto again = mtdn_run(scratch, "tune --json --palette okabe-ito --out " + out);
     REQUIRE(again.status == 0);
+    const auto plot = read_png(out + "/plot.png");
+    CHECK(count(plot, second) == 0);
+    CHECK(count(plot, colour_blind_safe_palette().line(1)) > 0);
     const auto json = parse_json(again.out, "tune");
     CHECK(json["trials"].size() == 5);
     CHECK(std::filesystem::exists(json["model"].get<std::string>()));
@@ -100,7 +110,8 @@ TEST_CASE("two workers search; one is killed, and the other takes up its trial w
     const auto other = mtdn_run(scratch, "tune --epochs 24 --out " + out);
     CHECK(other.status == 2);
     CHECK(other.err.find("begun with epochs = 16, it cannot be joined with 24") != std::string::npos);
-    CHECK(mtdn_run(scratch, "tune --out " + (scratch / "nothing").string()).err.find("holds no search to join") != std::string::npos);
+    CHECK(mtdn_run(scratch, "tune --out " + (scratch / "nothing").string()).err.find("holds no search to join") !=
+          std::string::npos);
 }
 
 TEST_CASE("processes that mpirun starts share one search, and one of them shows it") {
@@ -146,12 +157,14 @@ TEST_CASE("a trial that cannot be trained is told with its reason, and the other
     const Scratch scratch;
     const auto out = (scratch / "search").string();
     // Of cliques of two frames, batches are multiples of four.
-    const auto some = mtdn_run(scratch, search(out, "--trials 4 --epochs 1 --grace 1 --width 4 --clique 2 --batch 4,6,10"));
+    const auto some =
+        mtdn_run(scratch, search(out, "--trials 4 --epochs 1 --grace 1 --width 4 --clique 2 --batch 4,6,10"));
     INFO(some.out << some.err);
     REQUIRE(some.status == 0);
     CHECK(some.out.find("whole training") != std::string::npos);
     CHECK(some.out.find("failed: ") != std::string::npos);
-    const auto all = mtdn_run(scratch, search(out + "2", "--trials 2 --epochs 1 --grace 1 --width 4 --clique 2 --batch 6"));
+    const auto all =
+        mtdn_run(scratch, search(out + "2", "--trials 2 --epochs 1 --grace 1 --width 4 --clique 2 --batch 6"));
     CHECK(all.status == 1);
     CHECK(all.err.find("every trial failed; trial 0 failed: ") != std::string::npos);
 }

@@ -28,7 +28,8 @@ struct Deep {
 
     Values frames(Index count = 3) { return random_values(exact, {count, 9, 11, 1}, random); }
     auto siamese(Index depth = 3) {
-        return Siamese{UNet{exact, {.in_channels = 1, .width = 2, .depth = depth}, random}, Concatenate{}, {"A1", "A2"}, random};
+        return Siamese{
+            UNet{exact, {.in_channels = 1, .width = 2, .depth = depth}, random}, Concatenate{}, {"A1", "A2"}, random};
     }
     template <class Model>
     auto auxiliary_parameters(Model& model, const std::string& prefix) {
@@ -39,7 +40,7 @@ struct Deep {
         return found;
     }
     // Σ of the focal losses of a model's logits, each by its own factor.
-    X loss(const InlineVector<X, 4>& logits, const LabelTensor& truth, std::size_t first) {
+    X loss(const LevelLogits<Exact>& logits, const LabelTensor& truth, std::size_t first) {
         const FocalLoss<Exact> focal(exact);
         X total;
         for (std::size_t i = first; i < logits.size(); ++i) {
@@ -88,7 +89,7 @@ TEST_CASE_METHOD(Deep, "a coarse level's loss is that against the shares of the 
     const Values map = values(exact, {1, 2, 2, 2}, {0.4, -0.3, 1.2, 0.1, -0.7, 0.5, 0.2, 0.9});
     AuxiliaryHeads<Exact> heads = mtdn::detail::auxiliary_heads(exact, {2}, {"A1"}, 3, random);
     Pass<Exact> pass(exact);
-    InlineVector<X, 4> logits;
+    LevelLogits<Exact> logits;
     mtdn::detail::append_logits_of_level(heads, 1, 1, pass.input(map), {1, 3, 4, 1}, pass, logits);
     REQUIRE(logits.size() == 1);
     REQUIRE(logits[0].shape() == Shape{1, 3, 4, 3});
@@ -110,7 +111,8 @@ TEST_CASE_METHOD(Deep, "a coarse level's loss is that against the shares of the 
     CHECK(numbers(FocalLoss<Exact>(exact)(logits[0], truth)).front() == Approx(expected).epsilon(1e-12));
 }
 
-TEST_CASE_METHOD(Deep, "gradients go through the auxiliary heads into the decoder, with and without the tasks' own heads") {
+TEST_CASE_METHOD(Deep,
+                 "gradients go through the auxiliary heads into the decoder, with and without the tasks' own heads") {
     auto model = siamese();
     model.add_auxiliary_heads(random);
     const Values x = frames();
@@ -120,7 +122,8 @@ TEST_CASE_METHOD(Deep, "gradients go through the auxiliary heads into the decode
         Pass<Exact> pass(tape);
         return loss(model.logits_of_levels(pass.input(x), pairs, pass), truth, first);
     };
-    for (const std::string part : {"auxiliary.", "backbone.decoder2.", "backbone.decoder3.", "backbone.up3.", "backbone.encoder1."}) {
+    for (const std::string part :
+         {"auxiliary.", "backbone.decoder2.", "backbone.decoder3.", "backbone.up3.", "backbone.encoder1."}) {
         const auto parameters = auxiliary_parameters(model, part);
         REQUIRE_FALSE(parameters.empty());
         const Report report = check_parameter_gradients<Exact>(part, forward, parameters);

@@ -77,7 +77,8 @@ Result train(B& backend, const std::string& fusion, const std::vector<Pair>& pai
     upload(std::span<const std::uint8_t>(codes), labels);
     tape.backward(add(loss(logits[0], labels), loss(logits[1], labels)));
     pass.commit();
-    for (const auto value : download(net.parameters().gradients)) result.gradients.push_back(static_cast<double>(value));
+    for (const auto value : download(net.parameters().gradients))
+        result.gradients.push_back(static_cast<double>(value));
     for (const auto& [name, tensor] : state_of(net))
         if (name.find("running") != std::string::npos || tensor.counter)
             result.statistics.insert(result.statistics.end(), tensor.values.begin(), tensor.values.end());
@@ -174,8 +175,8 @@ TEST_CASE("slot maps are all that a comparison needs of frames: in any pairs, a 
         Tape<Exact> tape(exact);
         Pass<Exact> training(tape);
         CHECK(error_of<OptionError>([&] { net.compare(maps, clique, training); }) ==
-              "Siamese::compare: slot maps of evaluation in a pass for training; make them by slots(features, pass) of its "
-              "kind");
+              "Siamese::compare: slot maps of evaluation in a pass for training; make them by slots(features, pass) of "
+              "its kind");
     }
 }
 
@@ -190,9 +191,10 @@ TEST_CASE("what is not linear, or has no first convolution to name, is compared 
     const auto features = product.features(pass.input(x), pass);
     CHECK(numbers(product.compare(features, clique, pass)[0]) ==
           numbers(product.compare(features, clique, pass, HeadSplit::never)[0]));
-    CHECK(error_of<OptionError>([&] { product.compare(features, clique, pass, HeadSplit::always); }) ==
-          "Siamese: heads' first convolutions cannot be run once a frame: the feature fusion \"product\" is not linear, or "
-          "a head does not name a first convolution without bias");
+    CHECK(
+        error_of<OptionError>([&] { product.compare(features, clique, pass, HeadSplit::always); }) ==
+        "Siamese: heads' first convolutions cannot be run once a frame: the feature fusion \"product\" is not linear, "
+        "or a head does not name a first convolution without bias");
     const auto factory = [&](Exact& backend, const std::string&, Index fused, Index) {
         return HeadArchetype<Exact>(backend, fused, random);
     };

@@ -142,8 +142,8 @@ Variable<B> convolve_slice(const Variable<B>& x, const Parameter<B>& weight, Ind
     const Tensor<B> dw = gradient_of(weight, x.tape());
     const bool back = x.needs_gradient();
     return record_result<B>(x.tape(), back || !dw.empty(), std::move(y),
-                            [kept = KeptVariable<B>(x, x.tape() && !dw.empty()), places = GradientPlaces<B>(x), back, in,
-                             slice, dw, first, window](Tape<B>& tape, const Tensor<B>& dy) {
+                            [kept = KeptVariable<B>(x, x.tape() && !dw.empty()), places = GradientPlaces<B>(x), back,
+                             in, slice, dw, first, window](Tape<B>& tape, const Tensor<B>& dy) {
                                 B& b = tape.backend();
                                 const Index count = slice.shape().width;
                                 if (!dw.empty()) {

@@ -6,7 +6,8 @@
 
 namespace mtdn {
 
-/// `count` frames from `first` on; shares the values, pending normalisations as they are, unless a group of theirs is cut.
+/// `count` frames from `first` on; shares the values, pending normalisations as they are, unless a group of theirs is
+/// cut.
 ///
 /// @shape (N, H, W, C) → (count, H, W, C)
 /// @throws ShapeError if there are not so many

@@ -10,7 +10,8 @@ namespace mtdn {
 /// Batch normalisation followed by an activation; writes nothing but the statistics: the result is pending.
 ///
 /// Statistics are those that the pass says. From the batch they are taken over each of the pass's groups, unless they
-/// are `known`, and staged for the running ones; where the tape is shared by ranks, they are those of all ranks' frames.
+/// are `known`, and staged for the running ones; where the tape is shared by ranks, they are those of all ranks'
+/// frames.
 ///
 /// @shape x (N, H, W, C), weight and bias (1, 1, 1, C) → like x
 /// @throws ShapeError if N is not a multiple of the number of groups, or the channels differ

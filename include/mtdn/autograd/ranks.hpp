@@ -56,7 +56,8 @@ void normalise_backward_over_ranks(const Tape<B>& tape, const Tensor<B>& x, cons
     using Scalar = typename B::Scalar;
     B& backend = tape.backend();
     const Index groups = mean.shape().frames, frames = x.shape().frames / groups;
-    // Per group and channel, of the slopes by what the activation is applied to: products with the standardised x, sums.
+    // Per group and channel, of the slopes by what the activation is applied to: products with the standardised x,
+    // sums.
     const Tensor<B> own(backend, {2 * groups, 1, 1, mean.shape().channels});
     backend.fill(own, 0);
     for (Index g = 0; g < groups; ++g) {

@@ -60,8 +60,8 @@ concept owns_memory_and_moves_values = requires(B& b, detail::In<B> x, detail::O
 
 /// Convolves, both ways.
 ///
-/// `convolve(x, w, scale, bias, window, activation, y)`: y = activation(scale · (x ⋆ w) + bias), zero padding; `scale` and
-///   `bias`, one value for each output channel, may be empty; x may be an `Operand`.
+/// `convolve(x, w, scale, bias, window, activation, y)`: y = activation(scale · (x ⋆ w) + bias), zero padding; `scale`
+///   and `bias`, one value for each output channel, may be empty; x may be an `Operand`.
 /// `convolve_with_statistics(x, w, window, y, mean, variance)`: y = x ⋆ w, and what `batch_statistics` says of y;
 ///   x may be an `Operand`.
 /// `convolve_backward_data(dy, w, window, dx)`: dx of the linear part.
@@ -167,14 +167,14 @@ concept gathers_frames = requires(B& b, detail::In<B> x, detail::Out<B> y, std::
 ///
 /// `softmax(x, y)`, `log_softmax(x, y)`: over the channels; their ways back take (y, dy, dx), y the result.
 /// `arg_max(x, codes)`: the first largest channel of every pixel.
-/// `focal_loss(logits, labels, weights, options, loss, divisor)`: loss (1, 1, 1, 1) is the sum over the divisor, divisor
-///   (1, 1, 1, 1) what `options.reduction` names (1 if nothing counts); `weights` (1, 1, 1, C) or empty for all 1.
-///   Throws DataError where a label is neither below C nor `ignore`; a backend that queues its work does so when the host
-///   waits for it next, and the pixel does not count.
+/// `focal_loss(logits, labels, weights, options, loss, divisor)`: loss (1, 1, 1, 1) is the sum over the divisor,
+///   divisor (1, 1, 1, 1) what `options.reduction` names (1 if nothing counts); `weights` (1, 1, 1, C) or empty for
+///   all 1. Throws DataError where a label is neither below C nor `ignore`; a backend that queues its work does so when
+///   the host waits for it next, and the pixel does not count.
 /// `focal_loss_backward(logits, labels, weights, options, divisor, dloss, dlogits)`.
 /// `overlap_sums(logits, labels, sums)`: sums (3, 1, 1, C): per class Σ p·y, Σ p, Σ y over the pixels that count,
-///   p the softmax, y the one-hot label. Throws as `focal_loss` does. `overlap_backward(logits, labels, slopes, dlogits)`:
-///   slopes (2, 1, 1, C) are the loss's derivatives by the first two sums.
+///   p the softmax, y the one-hot label. Throws as `focal_loss` does. `overlap_backward(logits, labels, slopes,
+///   dlogits)`: slopes (2, 1, 1, C) are the loss's derivatives by the first two sums.
 template <class B>
 concept classifies_pixels = requires(B& b, detail::In<B> x, detail::Out<B> y, detail::InLabels<B> labels,
                                      detail::OutLabels<B> codes, const FocalOptions& focal) {

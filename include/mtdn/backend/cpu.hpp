@@ -128,7 +128,9 @@ public:
     void round(In x, View<CpuFor, BFloat16> z) { detail::cpu::round<I>(workspace_, x, z); }
     void widen(View<CpuFor, const BFloat16> z, Out y) { detail::cpu::widen<I>(workspace_, z, y); }
 
-    void max_pool(const Operand<CpuFor>& x, const Window& window, Out y) { detail::cpu::max_pool(workspace_, x, window, y); }
+    void max_pool(const Operand<CpuFor>& x, const Window& window, Out y) {
+        detail::cpu::max_pool(workspace_, x, window, y);
+    }
     void max_pool_backward(const Operand<CpuFor>& x, In dy, const Window& window, Out dx) {
         detail::cpu::max_pool_backward(workspace_, x, dy, window, dx);
     }

@@ -165,8 +165,8 @@ private:
 /// Options of a CUDA backend.
 struct CudaOptions {
     int device = 0;  ///< number of the GPU, as the driver counts those that CUDA_VISIBLE_DEVICES leaves
-    /// What convolutions of stride 1, 1×1 and 3×3, and transposed ones round their operands to before they multiply them,
-    /// all three ways.
+    /// What convolutions of stride 1, 1×1 and 3×3, and transposed ones round their operands to before they multiply
+    /// them, all three ways.
     /// Sums are in single precision, and so is all else. Other than `single` needs compute capability 8.0.
     Precision precision = Precision::single;
     /// Whether every operation runs its simplest kernel, which is in single precision: what the others are checked by.

@@ -22,18 +22,19 @@ struct FrameMove {
     std::int32_t unused = 0;
 };
 
-/// What is labelled: a pair of the list's frames, by the categories of change; or one frame, by its mask, where there is
-/// no partner; or nothing, where there is no query.
+/// What is labelled: a pair of the list's frames, by the categories of change; or one frame, by its mask, where there
+/// is no partner; or nothing, where there is no query.
 struct FrameItem {
     std::int32_t query = -1, partner = -1;
 };
 
-/// Brings frames from a store onto canvases. A list is bytes: `FrameMove`s, one a frame, then `FrameItem`s, then tables.
+/// Brings frames from a store onto canvases. A list is bytes: `FrameMove`s, one a frame, then `FrameItem`s, then
+/// tables.
 ///
-/// `b.place_frames(store, list, y)`: grey values in [0, 1] → frames of y as networks take them, (x − ½)/½ in every channel;
-///   beyond a frame its edge is repeated.
-/// `b.place_labels(store, list, frames, labels)`: masks → labels of the items behind `frames` moves; 255 where a mask is,
-///   and beyond a frame.
+/// `b.place_frames(store, list, y)`: grey values in [0, 1] → frames of y as networks take them, (x − ½)/½ in every
+///   channel; beyond a frame its edge is repeated.
+/// `b.place_labels(store, list, frames, labels)`: masks → labels of the items behind `frames` moves; 255 where a mask
+///   is, and beyond a frame.
 template <class B>
 concept places_frames = requires(B& b, detail::In<B> store, detail::InLabels<B> bytes, detail::Out<B> y, Index frames,
                                  detail::OutLabels<B> labels) {

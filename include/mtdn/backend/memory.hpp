@@ -19,11 +19,11 @@ namespace mtdn {
 
 /// Memory of one device that is kept between uses.
 ///
-/// What is given back is handed out again, so that a steady loop of the same requests neither allocates nor touches a new
-/// page, and a loop of changing ones soon does not either. A request gets the smallest idle block that is large enough,
-/// cut to its size; idle neighbours become one again. (Blocks below 64 KiB are kept apart, by powers of two: they would
-/// cut up the others.) Memory is taken from the system in ever larger chunks, whose pages come when they are touched; in
-/// smaller ones where there is no more. Everything is returned to the system with the last block.
+/// What is given back is handed out again, so that a steady loop of the same requests neither allocates nor touches a
+/// new page, and a loop of changing ones soon does not either. A request gets the smallest idle block that is large
+/// enough, cut to its size; idle neighbours become one again. (Blocks below 64 KiB are kept apart, by powers of two:
+/// they would cut up the others.) Memory is taken from the system in ever larger chunks, whose pages come when they are
+/// touched; in smaller ones where there is no more. Everything is returned to the system with the last block.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
 public:
     /// A piece of memory with its count of owners.

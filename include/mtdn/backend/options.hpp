@@ -19,8 +19,8 @@ struct Window {
     /// @throws ShapeError if the window does not fit
     constexpr Index output(Index input) const {
         require<ShapeError>(kernel > 0 && stride > 0 && padding >= 0 && input + 2 * padding >= kernel,
-                            "Window: a side of ", input, " pixels with padding ", padding, " is smaller than the kernel ",
-                            kernel);
+                            "Window: a side of ", input, " pixels with padding ", padding,
+                            " is smaller than the kernel ", kernel);
         return (input + 2 * padding - kernel) / stride + 1;
     }
 

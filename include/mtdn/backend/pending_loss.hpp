@@ -14,8 +14,8 @@ struct PendingLoss {
     View<B, const typename B::Scalar> divisor{}, dloss{};
 };
 
-/// A backend that goes back through a focal loss and the convolution before it, 1×1 to the logits, at once. Used where it
-/// is there; without it `focal_loss_backward` and the convolution's two ways back do the same one after the other.
+/// A backend that goes back through a focal loss and the convolution before it, 1×1 to the logits, at once. Used where
+/// it is there; without it `focal_loss_backward` and the convolution's two ways back do the same one after the other.
 ///
 /// `joins_loss(w, window)`: whether it does so for a convolution of these weights.
 /// `convolve_backward_with_loss(x, loss, w, dx, dw, dbias)`: overwrites dx, *adds to* dw and dbias; dx and dbias may be

@@ -28,7 +28,8 @@ concept waits_for_all_ranks = requires(C& communicator) {
     { communicator.barrier() } -> std::same_as<void>;
 };
 template <class C>
-concept sums_while_its_process_works_on = requires(C& communicator, std::span<float> floats, std::span<double> doubles) {
+concept sums_while_its_process_works_on = requires(C& communicator, std::span<float> floats,
+                                                   std::span<double> doubles) {
     { communicator.start_all_reduce(floats) } -> std::same_as<void>;
     { communicator.start_all_reduce(doubles) } -> std::same_as<void>;
     { communicator.finish() } -> std::same_as<void>;
@@ -58,8 +59,8 @@ static_assert(Communicator<Alone>);
 
 /// A communicator that sums while its process works on.
 ///
-/// `start_all_reduce` begins what `all_reduce` does; the values are neither read nor written until `finish`, which returns
-/// when all sums begun are there. Other exchanges may come between.
+/// `start_all_reduce` begins what `all_reduce` does; the values are neither read nor written until `finish`, which
+/// returns when all sums begun are there. Other exchanges may come between.
 template <class C>
 concept OverlappingCommunicator = Communicator<C> && detail::sums_while_its_process_works_on<C>;
 

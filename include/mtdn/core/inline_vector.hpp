@@ -25,6 +25,11 @@ public:
     }
     InlineVector(std::initializer_list<T> values) : InlineVector() { append(values.begin(), values.size()); }
     InlineVector(const InlineVector& other) : InlineVector() { append(other.values_, other.size_); }
+    /// A copy with other room.
+    template <std::size_t M>
+    explicit InlineVector(const InlineVector<T, M>& other) : InlineVector() {
+        append(other.data(), other.size());
+    }
     InlineVector(InlineVector&& other) noexcept : InlineVector() { take(other); }
     InlineVector& operator=(const InlineVector& other) {
         if (this != &other) {

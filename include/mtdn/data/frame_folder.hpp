@@ -19,7 +19,8 @@ public:
     /// @throws IoError if there is no such folder
     explicit FrameFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
         std::error_code ignored;
-        require<IoError>(std::filesystem::is_directory(folder_, ignored), folder_.string(), ": there is no such folder");
+        require<IoError>(std::filesystem::is_directory(folder_, ignored), folder_.string(),
+                         ": there is no such folder");
     }
 
     /// Pictures that were not given before and have not grown since the last call, in natural order of their names: a

@@ -11,7 +11,8 @@
 
 namespace mtdn {
 
-/// A film on disk, read one frame at a time: the pictures of one folder in natural order, or the pages of one TIFF file.
+/// A film on disk, read one frame at a time: the pictures of one folder in natural order, or the pages of one TIFF
+/// file.
 class FrameReader {
 public:
     /// Reads the first frame, for its size.

@@ -53,12 +53,14 @@ inline Mask shown_pixels(const Region& region) {
     if (region.outline.empty()) return shown;
     for (Index row = 0; row < region.height; ++row)
         for (Index column = 0; column < region.width; ++column) {
-            const double px = static_cast<double>(region.x + column) + 0.5, py = static_cast<double>(region.y + row) + 0.5;
+            const double px = static_cast<double>(region.x + column) + 0.5,
+                         py = static_cast<double>(region.y + row) + 0.5;
             bool inside = false;
             auto last = region.outline.back();
             for (const auto& corner : region.outline) {
                 if ((corner.second > py) != (last.second > py) &&
-                    px < corner.first + (py - corner.second) / (last.second - corner.second) * (last.first - corner.first))
+                    px < corner.first +
+                             (py - corner.second) / (last.second - corner.second) * (last.first - corner.first))
                     inside = !inside;
                 last = corner;
             }
@@ -102,7 +104,8 @@ inline Image cut(const Image& frame, const Region& region, const Mask& shown) {
     for (const auto& name : table.header)
         require<DataError>(name == "name" || name == "x" || name == "y" || name == "width" || name == "height" ||
                                name == "fill" || name == "outline",
-                           path.string(), ": unknown column \"", name, "\"; known are name, x, y, width, height, fill, outline");
+                           path.string(), ": unknown column \"", name,
+                           "\"; known are name, x, y, width, height, fill, outline");
     for (const char* name : {"name", "x", "y", "width", "height"})
         require<DataError>(column(name) < table.header.size(), path.string(), ": there is no column \"", name, "\"");
     std::vector<Region> regions;
@@ -113,8 +116,8 @@ inline Image cut(const Image& frame, const Region& region, const Mask& shown) {
         const auto number = [&](std::string_view text, const char* what) {
             double value = 0;
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            require<DataError>(error == std::errc{} && end == text.data() + text.size() && std::isfinite(value), where, ": ",
-                               what, ": expected a number, found \"", text, "\"");
+            require<DataError>(error == std::errc{} && end == text.data() + text.size() && std::isfinite(value), where,
+                               ": ", what, ": expected a number, found \"", text, "\"");
             return value;
         };
         const auto pixels = [&](const char* name) {

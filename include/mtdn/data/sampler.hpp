@@ -44,9 +44,9 @@ struct Share {
 
 /// A rank's share of a batch, into a share whose memory is used again.
 ///
-/// Neighbouring pairs (frames, if there are no pairs) under one geometry stay together (a clique is not cut), and ranks get
-/// contiguous pieces of as many of such runs, or of one more. Where there are fewer runs than ranks, some ranks get the
-/// first one, and do not count.
+/// Neighbouring pairs (frames, if there are no pairs) under one geometry stay together (a clique is not cut), and ranks
+/// get contiguous pieces of as many of such runs, or of one more. Where there are fewer runs than ranks, some ranks get
+/// the first one, and do not count.
 inline void share_of(const Batch& batch, Index rank, Index ranks, Share& share) {
     const bool of_pairs = !batch.pairs.empty();
     const std::size_t items = of_pairs ? batch.pairs.size() : batch.frames.size();

@@ -17,7 +17,7 @@ struct SyntheticOptions {
     double unevenness = 1.0;   ///< scale of the support film's brightness variation; 0: even
     double distractors = 1.0;  ///< scale of the solid filament's and the particles' darkness; 0: none
     double bend = 1.0;         ///< scale of the tubes' bend; 0: straight
-    double taper = 0.0;        ///< both radii fall from (1 + taper/2) to (1 − taper/2) of their mean, towards the free end
+    double taper = 0.0;        ///< radii fall from (1 + taper/2) to (1 − taper/2) of their mean, towards the free end
 };
 
 }  // namespace mtdn

@@ -141,7 +141,8 @@ inline void pad(const FrameSource& source, const FrameTarget& target) {
 
 namespace detail {
 
-/// How to walk over a frame as over the flipped and turned one: where it begins, and the steps to the next row and pixel.
+/// How to walk over a frame as over the flipped and turned one: where it begins, and the steps to the next row and
+/// pixel.
 struct FrameWalk {
     Index origin, down, across;
 

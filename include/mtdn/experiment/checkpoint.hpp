@@ -19,13 +19,13 @@ namespace detail {
 inline Json fixed_options(const TrainOptions& o) {
     Json fixed{{"epochs", o.epochs}, {"epoch_pairs", o.epoch_pairs}, {"batch", o.batch}, {"pairs", o.pairs},
                {"clique", o.clique}, {"rate", o.rate}, {"schedule", o.schedule}, {"warm_up", o.warm_up},
-               {"optimizer", o.optimizer},
-               {"weight_decay", o.weight_decay}, {"momentum", o.momentum},
-               {"decay_norms_and_biases", o.decay_norms_and_biases}, {"frozen_epochs", o.frozen_epochs}, {"clip", o.clip}, {"ema", o.ema}, {"loss", o.loss.name},
-               {"gamma", o.loss.gamma}, {"beta", o.loss.beta}, {"reduction", static_cast<int>(o.loss.reduction)},
+               {"optimizer", o.optimizer}, {"weight_decay", o.weight_decay}, {"momentum", o.momentum},
+               {"decay_norms_and_biases", o.decay_norms_and_biases}, {"frozen_epochs", o.frozen_epochs},
+               {"clip", o.clip}, {"ema", o.ema}, {"loss", o.loss.name}, {"gamma", o.loss.gamma}, {"beta", o.loss.beta},
+               {"reduction", static_cast<int>(o.loss.reduction)},
                {"smoothing", o.loss.smoothing}, {"task_weights", o.task_weights},
-               {"batch_norm", static_cast<int>(o.batch_norm)}, {"kept", static_cast<int>(o.kept)}, {"patience", o.patience}, {"size", o.size},
-               {"seed", o.seed}};
+               {"batch_norm", static_cast<int>(o.batch_norm)}, {"kept", static_cast<int>(o.kept)},
+               {"patience", o.patience}, {"size", o.size}, {"seed", o.seed}};
     if (o.deep_supervision != 0) fixed["deep_supervision"] = o.deep_supervision;
     return fixed;
 }
@@ -58,7 +58,8 @@ inline TrainingPosition position_of(const Json& json) {
     for (const auto& record : json.at("curve"))
         p.curve.push_back({record.at("epoch").get<Index>(), record.at("rate").get<double>(),
                            record.at("loss").get<double>(), number_of(record.at("validation"), nan),
-                           record.at("tasks").get<std::map<std::string, double>>(), record.at("seconds").get<double>()});
+                           record.at("tasks").get<std::map<std::string, double>>(),
+                           record.at("seconds").get<double>()});
     return p;
 }
 
@@ -122,15 +123,16 @@ void save_checkpoint(const std::filesystem::path& path, Trainer<Model>& trainer)
 
 /// Takes up a run from a checkpoint: the trainer goes on as if it had never stopped.
 ///
-/// @throws IoError, DataError, ShapeError if the file is damaged or of another model; OptionError, naming the option, if
-///         the run was begun with other options
+/// @throws IoError, DataError, ShapeError if the file is damaged or of another model; OptionError, naming the option,
+///         if the run was begun with other options
 template <class Model>
 void load_checkpoint(const std::filesystem::path& path, Trainer<Model>& trainer) {
     using Scalar = typename Model::Backend::Scalar;
     const SafeTensors file(path);
     const auto entry = [&](const std::string& key) {
         const auto found = file.metadata().find(key);
-        require<DataError>(found != file.metadata().end(), path.string(), ": no checkpoint: metadata lacks \"", key, "\"");
+        require<DataError>(found != file.metadata().end(), path.string(), ": no checkpoint: metadata lacks \"", key,
+                           "\"");
         return parse_json(found->second, path.string() + ", metadata \"" + key + "\"");
     };
     // Options that a checkpoint does not speak of where they are off.
@@ -140,8 +142,8 @@ void load_checkpoint(const std::filesystem::path& path, Trainer<Model>& trainer)
     begun.update(stated);
     now.update(detail::fixed_options(trainer.options()));
     for (const auto& [key, value] : now.items())
-        require<OptionError>(begun.contains(key) && begun[key] == value, path.string(), ": the run was begun with ", key,
-                             " = ", begun.contains(key) ? json_text(begun[key], -1) : "(nothing)",
+        require<OptionError>(begun.contains(key) && begun[key] == value, path.string(), ": the run was begun with ",
+                             key, " = ", begun.contains(key) ? json_text(begun[key], -1) : "(nothing)",
                              ", it cannot be taken up with ", json_text(value, -1));
     TrainingPosition position;
     try {

@@ -46,7 +46,8 @@ public:
                                                                  std::max<Index>(2, shape.frames))), {});
         slot_of_.assign(static_cast<std::size_t>(shape.frames), -1);
         // Heads hold a few times the features' bytes for each pair: about 256 MiB at a time.
-        at_once_ = std::clamp<Index>(static_cast<Index>((std::size_t{32} << 20) / std::max<std::size_t>(1, bytes)), 1, 16);
+        at_once_ =
+            std::clamp<Index>(static_cast<Index>((std::size_t{32} << 20) / std::max<std::size_t>(1, bytes)), 1, 16);
     }
 
     Index frames() const { return extent(frames_, 0); }

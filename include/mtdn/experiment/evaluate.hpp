@@ -57,7 +57,8 @@ SelectionScore mean_over_sequences(const std::vector<std::string>& names, const 
     std::vector<double> scores(2 * tasks * static_cast<std::size_t>(sequences.size()));
     Index number = -1;
     for (const Sequence& sequence : sequences)
-        if (++number % ranks.size() == ranks.rank()) score(sequence, &scores[2 * tasks * static_cast<std::size_t>(number)]);
+        if (++number % ranks.size() == ranks.rank())
+            score(sequence, &scores[2 * tasks * static_cast<std::size_t>(number)]);
     ranks.all_reduce(scores);
 
     SelectionScore result;
@@ -79,7 +80,8 @@ SelectionScore mean_over_sequences(const std::vector<std::string>& names, const 
 
 }  // namespace detail
 
-/// @param ranks that have the same model and call this together: each takes some of the sequences, and all get the score
+/// @param ranks that have the same model and call this together: each takes some of the sequences, and all get the
+///        score
 ///              that one alone would
 /// @throws DataError if no sequence has any of the model's tasks
 template <class Model>

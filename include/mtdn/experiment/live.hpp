@@ -28,8 +28,8 @@ enum class LiveFusion : std::uint8_t {
 /// @throws OptionError for fusions that need the end of the film, and others
 inline LiveFusion live_fusion(std::string_view name) {
     if (name == "forward") return LiveFusion::forward;
-    require<OptionError>(name == "consecutive", "live_fusion: \"", name, "\" cannot be had while a film is being taken; ",
-                         "expected forward or consecutive");
+    require<OptionError>(name == "consecutive", "live_fusion: \"", name,
+                         "\" cannot be had while a film is being taken; ", "expected forward or consecutive");
     return LiveFusion::consecutive;
 }
 
@@ -47,7 +47,8 @@ class LiveSegmenter {
 public:
     using B = typename Model::Backend;
 
-    explicit LiveSegmenter(const Model& model, LiveFusion fusion = LiveFusion::forward) : model_(model), fusion_(fusion) {}
+    explicit LiveSegmenter(const Model& model, LiveFusion fusion = LiveFusion::forward)
+        : model_(model), fusion_(fusion) {}
 
     /// Takes the next frame; masks, if there are any by now.
     ///

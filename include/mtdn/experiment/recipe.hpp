@@ -56,7 +56,8 @@ struct Recipe {
 ///
 /// @throws OptionError, with all names, if there is none
 [[gnu::cold]] inline const Recipe& recipe(const std::string& name) {
-    const auto found = std::find_if(recipes().begin(), recipes().end(), [&](const Recipe& r) { return r.name == name; });
+    const auto found =
+        std::find_if(recipes().begin(), recipes().end(), [&](const Recipe& r) { return r.name == name; });
     if (found != recipes().end()) return *found;
     std::string names;
     for (const auto& r : recipes()) names += (names.empty() ? "" : ", ") + r.name;

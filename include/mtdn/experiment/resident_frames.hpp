@@ -14,8 +14,8 @@ namespace mtdn {
 
 /// Frames and masks that a device keeps, and augments where they lie.
 ///
-/// The host draws what is random and makes the tables of the lines' weights, 24 KiB for 256 × 256 pixels, so that all is
-/// as `assemble` makes it.
+/// The host draws what is random and makes the tables of the lines' weights, 24 KiB for 256 × 256 pixels, so that all
+/// is as `assemble` makes it.
 template <Backend B>
 class ResidentFrames {
 public:
@@ -52,8 +52,8 @@ public:
     /// Tells the device how a share of a batch comes from what it keeps: all that a step copies there.
     ///
     /// @return whether it took other memory than the last time, so that what was recorded is of no use
-    bool tell(const Batch& batch, const Share& share, const AnyAugmentation& augmentation, std::uint64_t seed, Index epoch,
-              ThreadPool& threads, Step<B>& step) {
+    bool tell(const Batch& batch, const Share& share, const AnyAugmentation& augmentation, std::uint64_t seed,
+              Index epoch, ThreadPool& threads, Step<B>& step) {
         const std::size_t frames = share.frames.size();
         moves_.resize(frames);
         scratch_.resize(std::max(scratch_.size(), frames));
@@ -99,8 +99,8 @@ public:
     }
 
 private:
-    void draw(const Batch& batch, const Share& share, const AnyAugmentation& augmentation, std::uint64_t seed, Index epoch,
-              Index i) {
+    void draw(const Batch& batch, const Share& share, const AnyAugmentation& augmentation, std::uint64_t seed,
+              Index epoch, Index i) {
         const auto place = static_cast<std::size_t>(i);
         const auto [sequence, frame] = batch.frames[static_cast<std::size_t>(share.frames[place])];
         const Index height = (*sequences_)[sequence].height(), width = (*sequences_)[sequence].width();

@@ -35,14 +35,17 @@ struct TrialOptions {
     std::string feature_fusion{};
 };
 
-/// The options of trial `number`: a function of (space, seed, number) alone, so that any process can draw any trial. Each
-/// option has a stream of its own: what is drawn of one does not depend on what the others are drawn from.
+/// The options of trial `number`: a function of (space, seed, number) alone, so that any process can draw any trial.
+/// Each option has a stream of its own: what is drawn of one does not depend on what the others are drawn from.
 ///
 /// @throws OptionError if there is nothing to draw from
 inline TrialOptions draw_trial(const SearchSpace& space, std::uint64_t seed, Index number) {
     require<OptionError>(space.rate_low > 0 && space.rate_low <= space.rate_high && std::isfinite(space.rate_high),
-                         "draw_trial: learning rates must be positive and rising, got ", space.rate_low, " to ", space.rate_high);
-    const auto stream = [&](std::string_view purpose) { return Random(seed, purpose, 0, static_cast<std::uint64_t>(number)); };
+                         "draw_trial: learning rates must be positive and rising, got ", space.rate_low, " to ",
+                         space.rate_high);
+    const auto stream = [&](std::string_view purpose) {
+        return Random(seed, purpose, 0, static_cast<std::uint64_t>(number));
+    };
     const auto one_of = [&](const auto& values, const char* name, std::string_view purpose) {
         require<OptionError>(!values.empty(), "draw_trial: nothing to draw the ", name, " from");
         return values[static_cast<std::size_t>(stream(purpose).below(static_cast<Index>(values.size())))];
@@ -106,10 +109,10 @@ struct SearchStep {
 
 /// The next step of an asynchronous successive halving, a function of what has been begun and reached so far.
 ///
-/// From the highest rung that has one, the best trial is promoted that is among the best ⌊n/η⌋ of the n that have reached the
-/// rung, and has not been promoted yet; where there is none, the next trial is begun. When nothing else is left, the best
-/// trial of the highest rung goes on, so that every search ends with a whole training. Of equal scores the lower number's is
-/// the better; who has failed is counted, and never promoted.
+/// From the highest rung that has one, the best trial is promoted that is among the best ⌊n/η⌋ of the n that have
+/// reached the rung, and has not been promoted yet; where there is none, the next trial is begun. When nothing else is
+/// left, the best trial of the highest rung goes on, so that every search ends with a whole training. Of equal scores
+/// the lower number's is the better; who has failed is counted, and never promoted.
 ///
 /// @param trials by number, as many as `options.trials`
 inline SearchStep next_step(std::span<const TrialProgress> trials, const HalvingOptions& options) {

@@ -141,7 +141,8 @@ Segmentation segment_once(const SingleFrame<Backbone>& model, const Images& fram
             float* share = frame_data(result.share[model.tasks()[task]], i);
             float* uncertainty = frame_data(result.uncertainty[model.tasks()[task]], i);
             for (Index pixel = 0; pixel < height * width; ++pixel) {
-                const double margin = static_cast<double>(values[2 * pixel + 1]) - static_cast<double>(values[2 * pixel]);
+                const double margin =
+                    static_cast<double>(values[2 * pixel + 1]) - static_cast<double>(values[2 * pixel]);
                 const double probability = 1 / (1 + std::exp(-margin));
                 mask[pixel] = margin > 0;
                 share[pixel] = static_cast<float>(probability);

@@ -24,7 +24,8 @@ struct Segmentation {
     std::map<std::string, Array<float, 3>> share;  ///< of votes for the feature, or its mean probability; as masks
     std::map<std::string, Array<float, 3>> uncertainty;  ///< entropy of the share, bits, (frames, height, width)
     /// By task and frame: the feature's area in pixels by each of its pairs alone, in the order of `partners` (the mean
-    /// over flips); and, under `shared_name`, the pixels in which a pair's arg-max finds the features of two tasks at once.
+    /// over flips); and, under `shared_name`, the pixels in which a pair's arg-max finds the features of two tasks at
+    /// once.
     std::map<std::string, std::vector<std::vector<double>>> areas;
     Index passes = 0;  ///< frames run through the backbone: as many as there are if their features fit
 };

@@ -15,8 +15,8 @@ namespace mtdn {
 
 /// Brings a batch to where a step of training finds it: frames, augmented, and labels.
 ///
-/// Where the backend keeps frames, what the augmentation draws is told to it, and it does the rest, as a part of the step's
-/// work. Otherwise the host augments and copies.
+/// Where the backend keeps frames, what the augmentation draws is told to it, and it does the rest, as a part of the
+/// step's work. Otherwise the host augments and copies.
 template <class Model>
 class StepInput {
 public:
@@ -35,7 +35,8 @@ public:
         const auto find = [&](FrameSize canvas) -> Step<B>& {
             const Shape frames{static_cast<Index>(share.frames.size()), canvas.height, canvas.width,
                                input_channels(model_->backbone(), Index{1})};
-            return steps.of(frames, share.pairs, frozen_backbone, Objective<Model>::items(share), model_->tasks().size());
+            return steps.of(frames, share.pairs, frozen_backbone, Objective<Model>::items(share),
+                            model_->tasks().size());
         };
         if constexpr (can_be_resident)
             if (resident_) {
@@ -65,7 +66,9 @@ public:
     const BatchData& data() const { return data_; }
 
 private:
-    static constexpr bool can_be_resident = places_frames<B> && requires { requires Objective<Model>::labels_are_of_masks; };
+    static constexpr bool can_be_resident = places_frames<B> && requires {
+        requires Objective<Model>::labels_are_of_masks;
+    };
 
     ThreadPool& threads() {
         if constexpr (requires(B& b) { { b.thread_pool() } -> std::same_as<ThreadPool&>; }) {

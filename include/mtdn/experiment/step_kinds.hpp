@@ -53,7 +53,8 @@ public:
     explicit StepKinds(B& backend) : backend_(&backend) {}
 
     /// The step of a kind; its input and labels are there, uninitialised at first.
-    Step<B>& of(const Shape& frames, std::span<const Pair> pairs, bool frozen_backbone, Index items, std::size_t tasks) {
+    Step<B>& of(const Shape& frames, std::span<const Pair> pairs, bool frozen_backbone, Index items,
+                std::size_t tasks) {
         ++time_;
         Kept* place = &steps_[0];
         for (Kept& kept : steps_) {
@@ -77,8 +78,8 @@ public:
         return step;
     }
 
-    /// Does the work of a step, or plays it back. `work()` fills in the step's `loss` and `counted`; what it does on the
-    /// host besides is done no more once it has been recorded.
+    /// Does the work of a step, or plays it back. `work()` fills in the step's `loss` and `counted`; what it does on
+    /// the host besides is done no more once it has been recorded.
     template <class Work>
     void run(Step<B>& step, Work&& work) {
         if constexpr (QueuedBackend<B>) {

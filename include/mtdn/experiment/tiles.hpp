@@ -36,9 +36,12 @@ class TileAxis {
 public:
     /// @param multiple the backbone's `size_multiple()`
     /// @throws OptionError if the tile is no multiple of it or shorter than two, or the overlap leaves no step
-    [[gnu::cold]] TileAxis(Index length, const TileOptions& options, Index multiple) : length_(length), tile_(options.tile) {
-        require<OptionError>(tile_ >= 2 * multiple && tile_ % multiple == 0, "TileOptions: a tile's side must be a multiple "
-                             "of the backbone's ", multiple, ", at least ", 2 * multiple, ", got ", tile_);
+    [[gnu::cold]] TileAxis(Index length, const TileOptions& options, Index multiple)
+        : length_(length), tile_(options.tile) {
+        require<OptionError>(tile_ >= 2 * multiple && tile_ % multiple == 0,
+                             "TileOptions: a tile's side must be a multiple "
+                             "of the backbone's ",
+                             multiple, ", at least ", 2 * multiple, ", got ", tile_);
         require<OptionError>(options.overlap >= 0 && options.overlap <= tile_ - multiple,
                              "TileOptions: the overlap of tiles of ", tile_, " px must lie in [0, ", tile_ - multiple,
                              "], got ", options.overlap);
@@ -88,9 +91,9 @@ struct NumberedFrame {
 
 /// Segments frames of any size by overlapping tiles, in memory that depends on the tile and on the frame's width.
 ///
-/// Logits of tiles are blended, and the arg-max is taken as soon as a row of pixels has all of its tiles. Where no tile's
-/// edge is within the network's reach of a pixel, the logits are those of the whole frame up to rounding; a tile that is
-/// the whole frame gives the same bits. Tiles are run at the frame's own resolution.
+/// Logits of tiles are blended, and the arg-max is taken as soon as a row of pixels has all of its tiles. Where no
+/// tile's edge is within the network's reach of a pixel, the logits are those of the whole frame up to rounding; a tile
+/// that is the whole frame gives the same bits. Tiles are run at the frame's own resolution.
 template <class Model>
 class TiledSegmenter {
 public:
@@ -106,7 +109,8 @@ public:
           kept_(static_cast<std::size_t>(tiles())) {
         require<OptionError>(model.size() == 0 || model.size() == options.tile,
                              "TiledSegmenter: the model scales its frames to ", model.size(),
-                             " px, and tiles are run as they are; expected tiles of ", model.size(), " px, got ", options.tile);
+                             " px, and tiles are run as they are; expected tiles of ", model.size(), " px, got ",
+                             options.tile);
     }
 
     Index tiles() const { return rows_.count() * columns_.count(); }
@@ -120,7 +124,8 @@ public:
         std::map<std::string, Mask> masks;
         std::vector<std::uint8_t*> next;
         for (const auto& task : model_.tasks())
-            next.push_back(masks.emplace(task, make_array<std::uint8_t>(size_.height, size_.width)).first->second.data());
+            next.push_back(
+                masks.emplace(task, make_array<std::uint8_t>(size_.height, size_.width)).first->second.data());
         logits(query, partner, [&](std::size_t task, Index rows, std::span<const float> values) {
             const float* at = values.data();
             for (Index i = 0; i < rows * size_.width; ++i, at += classes)
@@ -134,7 +139,8 @@ public:
         for (auto& kept : kept_) kept.frame = -1;
     }
 
-    /// Calls `take(task, rows, logits)` for one band of rows after the other, from the top: rows × width × classes values.
+    /// Calls `take(task, rows, logits)` for one band of rows after the other, from the top: rows × width × classes
+    /// values.
     template <class Take>
     void logits(const NumberedFrame& query, const NumberedFrame& partner, Take&& take) {
         for (const NumberedFrame* frame : {&query, &partner})
@@ -177,7 +183,8 @@ private:
     };
 
     template <class Values>
-    void blend(const Values& values, const std::vector<float>& down, const std::vector<float>& across, float* to) const {
+    void blend(const Values& values, const std::vector<float>& down, const std::vector<float>& across,
+               float* to) const {
         auto from = values.begin();
         for (const float y : down) {
             float* out = to;
@@ -195,7 +202,8 @@ private:
             auto& kept = kept_[static_cast<std::size_t>(tile)];
             const auto compute = [&](const NumberedFrame& frame, Tensor<B> to) {
                 if (kept.frame == frame.number) return model_.backend().copy(kept.features, to);
-                model_.backend().copy(value_of(materialise(model_.features(pass.input(input(frame, place)), pass))), to);
+                model_.backend().copy(value_of(materialise(model_.features(pass.input(input(frame, place)), pass))),
+                                      to);
             };
             compute(query, both.frames(0, 1));
             if (!same) compute(partner, both.frames(1, 1));
@@ -261,8 +269,8 @@ Index segment_film(TiledSegmenter<Model>& tiles, Index frames, const Fusion& fus
         Index partner = i;
         if constexpr (TiledSegmenter<Model>::compares) {
             const auto asked = fusion.partners(i, frames);
-            require<OptionError>(asked.size() == 1 && asked[0].slot == Slot::query, "segment_film: fusion \"", fusion.name(),
-                                 "\" compares a frame with ", asked.size(),
+            require<OptionError>(asked.size() == 1 && asked[0].slot == Slot::query, "segment_film: fusion \"",
+                                 fusion.name(), "\" compares a frame with ", asked.size(),
                                  " others; expected one that compares it with one: backward, forward or consecutive");
             partner = asked[0].pair.partner;
         }

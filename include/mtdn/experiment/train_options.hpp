@@ -61,13 +61,13 @@ struct TrainOptions {
     double weight_decay = 0.01;     ///< AdamW's is decoupled
     double momentum = 0.9;          ///< of sgd
     bool decay_norms_and_biases = true;  ///< false: weight decay on convolution weights alone
-    /// the first so many epochs leave the backbone's parameters as they are (its running statistics go on); the optimizer
-    /// begins anew behind them
+    /// the first so many epochs leave the backbone's parameters as they are (its running statistics go on); the
+    /// optimizer begins anew behind them
     Index frozen_epochs = 0;
     double clip = 0;                ///< largest norm of the gradient; 0: any
     double ema = 0;                 ///< decay a step of the average of weights that is validated and kept; 0: none
-    /// adds, for the decoder's level of 2^-l the resolution (l = 1, 2, …), this · 2^-l · the loss of auxiliary heads there,
-    /// which the model is given and weights files leave out; 0: none
+    /// adds, for the decoder's level of 2^-l the resolution (l = 1, 2, …), this · 2^-l · the loss of auxiliary heads
+    /// there, which the model is given and weights files leave out; 0: none
     double deep_supervision = 0;
     LossOptions loss = LossOptions();  ///< of every task (written so, or g++ 12 warns at a user's call)
     std::map<std::string, double> task_weights{};  ///< of the tasks' losses; 1 where none is given

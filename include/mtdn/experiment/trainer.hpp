@@ -57,7 +57,8 @@ public:
           optimizer_(make_optimizer(options_)), tape_(model.backend(), options_.kept, options_.ranks),
           steps_(model.backend()), input_(model, sequences_, options_) {
         require<OptionError>(options_.epochs > 0, "Trainer: epochs must be positive, got ", options_.epochs);
-        require<OptionError>(options_.epoch_pairs >= 0, "Trainer: epoch_pairs must not be negative, got ", options_.epoch_pairs);
+        require<OptionError>(options_.epoch_pairs >= 0, "Trainer: epoch_pairs must not be negative, got ",
+                             options_.epoch_pairs);
         require<OptionError>(options_.rate > 0, "Trainer: the rate must be positive, got ", options_.rate);
         require<DataError>(!sequences_.empty(), "Trainer: the dataset has no training sequence");
         require<OptionError>(options_.clique >= 0, "Trainer: clique must not be negative, got ", options_.clique);
@@ -66,7 +67,8 @@ public:
                              options_.clique > 0 ? ", in cliques, which are not cut," : "", " cannot be shared by ",
                              options_.ranks.size(), " ranks");
         if (options_.size > 0) model_.set_size(options_.size);
-        require<OptionError>(options_.frozen_epochs >= 0, "Trainer: frozen_epochs must not be negative, got ", options_.frozen_epochs);
+        require<OptionError>(options_.frozen_epochs >= 0, "Trainer: frozen_epochs must not be negative, got ",
+                             options_.frozen_epochs);
         if (options_.deep_supervision != 0) add_auxiliary_heads();
         if (tape_.shared()) begin_alike();
         parameters_ = detail::parameters_of<B>(model_);
@@ -134,8 +136,8 @@ public:
         return epoch_done;
     }
 
-    /// Steps until finished, out of time, or `after_step(*this, epoch_done)` returns false, which it does on all ranks or
-    /// on none.
+    /// Steps until finished, out of time, or `after_step(*this, epoch_done)` returns false, which it does on all ranks
+    /// or on none.
     template <class AfterStep>
     void run(AfterStep&& after_step) {
         const auto begin = std::chrono::steady_clock::now();
@@ -234,20 +236,23 @@ private:
             require<DataError>(labelled, "Trainer: no training sequence has masks of task \"", task, "\"");
             std::vector<double> weights;
             if (options_.loss.beta > 0) weights = class_weights(counts, options_.loss.beta);
-            losses_.push_back(loss ? loss(model_.backend(), weights) : make_loss(model_.backend(), options_.loss, weights));
+            losses_.push_back(loss ? loss(model_.backend(), weights)
+                                   : make_loss(model_.backend(), options_.loss, weights));
             const auto weight = options_.task_weights.find(task);
             loss_weights_.push_back(weight == options_.task_weights.end() ? 1 : weight->second);
         }
     }
 
-    // Parameters that were frozen begin with no moments, so those of the others would have too short a memory beside them.
+    // Parameters that were frozen begin with no moments, so those of the others would have too short a memory beside
+    // them.
     [[gnu::cold]] void begin_optimizer_anew() {
         auto state = optimizer_state();
         for (auto& [name, tensor] : state.tensors) model_.backend().fill(tensor, 0);
         *state.step = 0;
     }
 
-    static constexpr bool decodes_levels = requires(Model& model, Random& random) { model.add_auxiliary_heads(random); };
+    static constexpr bool decodes_levels =
+        requires(Model& model, Random& random) { model.add_auxiliary_heads(random); };
 
     [[gnu::cold]] void add_auxiliary_heads() {
         require<OptionError>(options_.deep_supervision > 0, "Trainer: deep_supervision must not be negative, got ",
@@ -256,16 +261,17 @@ private:
             Random random(options_.seed, "auxiliary heads");
             model_.add_auxiliary_heads(random);
         } else {
-            fail<OptionError>("Trainer: deep_supervision is ", options_.deep_supervision, ", but the model's backbone does ",
+            fail<OptionError>("Trainer: deep_supervision is ", options_.deep_supervision,
+                              ", but the model's backbone does ",
                               "not give its decoder's coarser levels; expected a PyramidDecoder, as UNet is one, or 0");
         }
     }
 
-    auto logits_of(const Variable<B>& frames, Pass<B>& pass) const {
+    LevelLogits<B> logits_of(const Variable<B>& frames, Pass<B>& pass) const {
         if constexpr (decodes_levels)
             if (options_.deep_supervision > 0)
                 return Objective<Model>::logits_of_levels(model_, frames, input_.data(), pass);
-        return Objective<Model>::logits(model_, frames, input_.data(), pass);
+        return LevelLogits<B>(Objective<Model>::logits(model_, frames, input_.data(), pass));
     }
 
     // Gives every rank the model of rank 0.

@@ -182,8 +182,8 @@ inline std::vector<std::string> tasks_in_file(const SafeTensors& file, const std
 
 }  // namespace detail
 
-/// Writes a model's weights and what it is made of, whole or not at all; auxiliary heads, which training alone runs, are
-/// left out.
+/// Writes a model's weights and what it is made of, whole or not at all; auxiliary heads, which training alone runs,
+/// are left out.
 ///
 /// U-Net models are written under the published names, others under their visit paths; PyTorch's layouts in both cases.
 ///

@@ -13,8 +13,8 @@ namespace mtdn {
 
 /// A file that one process holds at a time, as long as the object lives.
 ///
-/// The system lets go of it when the process ends, however it ends. It also holds between machines that share the folder,
-/// where their file system passes locks on (NFS does; Lustre where it is mounted with `flock`).
+/// The system lets go of it when the process ends, however it ends. It also holds between machines that share the
+/// folder, where their file system passes locks on (NFS does; Lustre where it is mounted with `flock`).
 class FileLock {
 public:
     /// Waits until nobody else holds the file, which is made where it is missing.

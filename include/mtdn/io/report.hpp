@@ -34,7 +34,8 @@ inline std::string base64(std::span<const std::byte> bytes) {
     return text;
 }
 
-inline std::string with_replaced(std::string_view text, std::span<const std::pair<char, std::string_view>> replacements) {
+inline std::string with_replaced(std::string_view text,
+                                 std::span<const std::pair<char, std::string_view>> replacements) {
     std::string result;
     for (const char c : text) {
         std::string_view by(&c, 1);
@@ -63,7 +64,8 @@ inline std::string markdown_text(std::string_view text) {
 
 }  // namespace detail
 
-/// A document of headings, text, tables and pictures: one HTML page that opens offline, or Markdown. All texts are plain.
+/// A document of headings, text, tables and pictures: one HTML page that opens offline, or Markdown. All texts are
+/// plain.
 class Report {
 public:
     using Row = std::vector<std::string>;
@@ -75,8 +77,8 @@ public:
     /// @throws OptionError if a row has another number of cells than the first, which is the head
     void table(std::string caption, std::vector<Row> rows) {
         for (const Row& row : rows)
-            require<OptionError>(row.size() == rows.front().size(), "Report: table \"", caption, "\": expected rows of ",
-                                 rows.front().size(), " cells, found ", row.size());
+            require<OptionError>(row.size() == rows.front().size(), "Report: table \"", caption,
+                                 "\": expected rows of ", rows.front().size(), " cells, found ", row.size());
         blocks_.push_back({Kind::table, std::move(caption), {}, std::move(rows)});
     }
     /// A PNG file, which is read when the report is written.
@@ -104,7 +106,8 @@ public:
                 case Kind::text: page += "<p>" + text + "</p>\n"; break;
                 case Kind::picture:
                     page += "<figure><img alt=\"" + text + "\" src=\"data:image/png;base64," +
-                            detail::base64(read_file(block.picture)) + "\"><figcaption>" + text + "</figcaption></figure>\n";
+                            detail::base64(read_file(block.picture)) + "\"><figcaption>" + text +
+                            "</figcaption></figure>\n";
                     break;
                 case Kind::table:
                     page += "<table><caption>" + text + "</caption>\n";
@@ -140,7 +143,8 @@ public:
                         for (const auto& value : block.rows[i]) page += "| " + detail::markdown_text(value) + " ";
                         page += "|\n";
                         if (i > 0) continue;
-                        for (std::size_t cell = 0; cell < block.rows[0].size(); ++cell) page += cell == 0 ? "| --- " : "| ---: ";
+                        for (std::size_t cell = 0; cell < block.rows[0].size(); ++cell)
+                            page += cell == 0 ? "| --- " : "| ---: ";
                         page += "|\n";
                     }
             }

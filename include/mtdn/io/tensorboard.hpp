@@ -47,7 +47,9 @@ inline std::string proto_varint(std::uint64_t value) {
     for (; value > 127; value >>= 7) bytes += static_cast<char>((value & 127) | 128);
     return bytes + static_cast<char>(value);
 }
-inline std::string proto_key(int field, int wire_type) { return proto_varint(static_cast<std::uint64_t>((field << 3) | wire_type)); }
+inline std::string proto_key(int field, int wire_type) {
+    return proto_varint(static_cast<std::uint64_t>((field << 3) | wire_type));
+}
 inline std::string proto_integer(int field, std::int64_t value) {
     return proto_key(field, 0) + proto_varint(static_cast<std::uint64_t>(value));
 }
@@ -92,7 +94,8 @@ public:
         std::string summary;
         for (const auto& [tag, value] : values) {
             if (!std::isfinite(value)) continue;
-            summary += detail::proto_bytes(1, detail::proto_bytes(1, tag) + detail::proto_float(2, static_cast<float>(value)));
+            summary +=
+                detail::proto_bytes(1, detail::proto_bytes(1, tag) + detail::proto_float(2, static_cast<float>(value)));
         }
         write(detail::proto_integer(2, step) + detail::proto_bytes(5, summary), now());
     }

@@ -18,8 +18,8 @@ concept maps_logits_and_labels_to_a_number = requires(const L& loss, const Varia
 
 /// What a training step makes small: `loss(logits, labels)` is one number on the logits' tape.
 ///
-/// Where the tape is shared by ranks, it is that number over all ranks' pixels, as sums by `tape.ranks()` make it, and its
-/// gradient goes to this rank's logits.
+/// Where the tape is shared by ranks, it is that number over all ranks' pixels, as sums by `tape.ranks()` make it, and
+/// its gradient goes to this rank's logits.
 ///
 /// @shape logits (N, H, W, C), labels (N, H, W, 1) in [0, C) or `ignore_label` → (1, 1, 1, 1)
 template <class L, class B>
@@ -41,8 +41,8 @@ private:
     std::function<Variable<B>(const Variable<B>&, const Tensor<B, std::uint8_t>&)> loss_;
 };
 
-/// Makes the loss of one task from its class weights (none, where weights are switched off), for a trainer that is to use
-/// another than those that have names.
+/// Makes the loss of one task from its class weights (none, where weights are switched off), for a trainer that is to
+/// use another than those that have names.
 template <Backend B>
 using LossFactory = std::function<AnyLoss<B>(B& backend, std::span<const double> class_weights)>;
 

@@ -68,8 +68,8 @@ namespace detail {
 }
 }  // namespace detail
 
-/// The terms of a sum of losses, `focal+dice:0.5`, each with its weight, 1 where none is written; behind that of Tversky
-/// may stand what it counts false positives and false negatives: `tversky:1:0.4:0.6`.
+/// The terms of a sum of losses, `focal+dice:0.5`, each with its weight, 1 where none is written; behind that of
+/// Tversky may stand what it counts false positives and false negatives: `tversky:1:0.4:0.6`.
 ///
 /// @throws OptionError if a term is no loss that has a name, or a number of its is not positive
 [[gnu::cold]] inline std::vector<LossTerm> loss_terms(const std::string& text) {
@@ -111,7 +111,8 @@ template <Backend B>
         else if (name == "cross-entropy")
             terms.emplace_back(weight, cross_entropy(backend, class_weights, options.reduction));
         else
-            terms.emplace_back(weight, name == "dice" ? TverskyLoss<B>() : TverskyLoss<B>(tversky.value_or(options.tversky)));
+            terms.emplace_back(weight,
+                               name == "dice" ? TverskyLoss<B>() : TverskyLoss<B>(tversky.value_or(options.tversky)));
     }
     if (terms.size() == 1 && terms.front().first == 1) return std::move(terms.front().second);
     return WeightedSum<B>(std::move(terms));

@@ -27,7 +27,8 @@ public:
     /// The normalised input after an activation.
     Variable<B> operator()(const Variable<B>& x, Pass<B>& pass, Activation activation = Activation::identity,
                            const BatchStatistics<B>& known = {}) const {
-        return batch_normalise(x, weight_, bias_, running_, options_.epsilon, options_.momentum, activation, pass, known);
+        return batch_normalise(x, weight_, bias_, running_, options_.epsilon, options_.momentum, activation, pass,
+                               known);
     }
 
     const BatchNormOptions& options() const { return options_; }
@@ -71,8 +72,8 @@ template <Backend B>
     return result;
 }
 
-/// activation(norm(conv(x))). The convolution finds its result's statistics as it stores. In evaluation the normalisation
-/// and the activation are done as the convolution stores.
+/// activation(norm(conv(x))). The convolution finds its result's statistics as it stores. In evaluation the
+/// normalisation and the activation are done as the convolution stores.
 template <Backend B>
 Variable<B> convolve_and_normalise(const Conv2d<B>& conv, const BatchNorm2d<B>& norm, Activation activation,
                                    const Variable<B>& x, Pass<B>& pass) {

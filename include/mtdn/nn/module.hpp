@@ -57,7 +57,8 @@ void visit_leaves(M& module, const std::string& path, Leaf&& leaf) {
     if constexpr (detail::is_parameter<Type> || detail::is_running_statistics<Type>) {
         leaf(path, module);
     } else if constexpr (detail::names_its_parts<Type>) {
-        Type::visit(module, [&](std::string_view name, auto& part) { visit_leaves(part, detail::below(path, name), leaf); });
+        Type::visit(module,
+                    [&](std::string_view name, auto& part) { visit_leaves(part, detail::below(path, name), leaf); });
     } else if constexpr (requires { module.has_value(); }) {
         if (module) visit_leaves(*module, path, leaf);
     } else {

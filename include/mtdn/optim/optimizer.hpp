@@ -52,7 +52,8 @@ public:
         requires(!std::same_as<O, AnyOptimizer>) && Optimizer<O, B>
     AnyOptimizer(O optimizer) : self_(std::make_unique<Model<O>>(std::move(optimizer))) {}
 
-    void step(const Tensor<B>& values, const Tensor<B>& gradients, std::span<const ParameterGroup> groups, double rate) {
+    void step(const Tensor<B>& values, const Tensor<B>& gradients, std::span<const ParameterGroup> groups,
+              double rate) {
         self_->step(values, gradients, groups, rate);
     }
     OptimizerState<B> state(const Tensor<B>& values) { return self_->state(values); }

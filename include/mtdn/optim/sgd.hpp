@@ -24,7 +24,8 @@ public:
 
     /// Changes `values` by one step.
     [[gnu::cold]]
-    void step(const Tensor<B>& values, const Tensor<B>& gradients, std::span<const ParameterGroup> groups, double rate) {
+    void step(const Tensor<B>& values, const Tensor<B>& gradients, std::span<const ParameterGroup> groups,
+              double rate) {
         prepare(values);
         ++step_;
         for (const auto& group : groups) {

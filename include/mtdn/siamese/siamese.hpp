@@ -138,15 +138,15 @@ public:
     ///
     /// @shape frames (N, H, W, C), normalised → for each level and task (number of pairs, H, W, classes)
     [[gnu::cold]]
-    InlineVector<Variable<B>, 4> logits_of_levels(const Variable<B>& frames, std::span<const Pair> pairs,
-                                                  Pass<B>& pass) const
+    LevelLogits<B> logits_of_levels(const Variable<B>& frames, std::span<const Pair> pairs, Pass<B>& pass) const
         requires PyramidDecoder<Backbone, B>
     {
         CoarserMaps<B> coarser;
-        auto logits = compare(detail::features_of("Siamese", backbone_, frames, pass, &coarser), pairs, pass);
+        LevelLogits<B> logits(
+            compare(detail::features_of("Siamese", backbone_, frames, pass, &coarser), pairs, pass));
         for (std::size_t level = 1; level <= coarser.size(); ++level)
-            detail::append_logits_of_level(auxiliary_, tasks_.size(), level, fuse(coarser[coarser.size() - level], pairs),
-                                           frames.shape(), pass, logits);
+            detail::append_logits_of_level(auxiliary_, tasks_.size(), level,
+                                           fuse(coarser[coarser.size() - level], pairs), frames.shape(), pass, logits);
         return logits;
     }
 

@@ -42,7 +42,8 @@ public:
         return logits;
     }
 
-    /// Gives it auxiliary heads for the decoder's coarser levels, unless it has them; its parameters move to a new buffer.
+    /// Gives it auxiliary heads for the decoder's coarser levels, unless it has them; its parameters move to a new
+    /// buffer.
     ///
     /// @throws OptionError if there are no coarser levels
     [[gnu::cold]] void add_auxiliary_heads(Random& random)
@@ -56,12 +57,12 @@ public:
     /// Logits of every task, and behind them those of the auxiliary heads, level by level from half resolution down.
     ///
     /// @shape frames (N, H, W, C), normalised → for each level and task (N, H, W, 2)
-    [[gnu::cold]] InlineVector<Variable<B>, 4> logits_of_levels(const Variable<B>& frames, Pass<B>& pass) const
+    [[gnu::cold]] LevelLogits<B> logits_of_levels(const Variable<B>& frames, Pass<B>& pass) const
         requires PyramidDecoder<Backbone, B>
     {
         CoarserMaps<B> coarser;
         const auto maps = detail::features_of("SingleFrame", backbone_, frames, pass, &coarser);
-        InlineVector<Variable<B>, 4> logits;
+        LevelLogits<B> logits;
         for (const auto& output : outputs_) logits.push_back(output.second(maps, pass));
         for (std::size_t level = 1; level <= coarser.size(); ++level)
             detail::append_logits_of_level(auxiliary_, tasks_.size(), level, coarser[coarser.size() - level],

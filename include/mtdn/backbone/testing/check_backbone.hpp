@@ -248,8 +248,8 @@ private:
 /// Verifies the laws of `EncoderDecoder` on a net of a backend of doubles; print the report to see what failed.
 ///
 /// Names are unique and stay the same. The feature map has the frames' size and `feature_channels()` channels, for
-/// several multiples of `size_multiple()`, and the maps of a `PyramidDecoder`'s coarser levels have theirs. In evaluation
-/// the frames of a batch do not influence each other. A forward
+/// several multiples of `size_multiple()`, and the maps of a `PyramidDecoder`'s coarser levels have theirs. In
+/// evaluation the frames of a batch do not influence each other. A forward
 /// pass changes nothing, and two of them on one tape give the sum of their gradients. Gradients by all parameters and
 /// by the frames agree with central differences. Takes seconds if width and depth are small. The net is as before
 /// afterwards.

@@ -29,8 +29,8 @@ struct Product {
 
 /// The products of two bfloat16 are exact in single precision; each sum is rounded once.
 ///
-/// The instruction is documented as two fused multiply-adds as well, which take what is below 2⁻¹²⁶ for 0; which half it
-/// adds first shows in the last bit at most.
+/// The instruction is documented as two fused multiply-adds as well, which take what is below 2⁻¹²⁶ for 0; which half
+/// it adds first shows in the last bit at most.
 template <class I>
 struct Product<Pairs<I>> {
     MTDN_ALWAYS_INLINE static void add(const Vector<I>& a, const float& b, Vector<I>& sum) {
@@ -49,8 +49,8 @@ struct Product<Pairs<I>> {
     }
 };
 
-/// Words of `low`, in the lower half, and `high`, rounded to the nearest, of two equally near to the even one; what is no
-/// number stays none.
+/// Words of `low`, in the lower half, and `high`, rounded to the nearest, of two equally near to the even one; what is
+/// no number stays none.
 template <class I>
 MTDN_ALWAYS_INLINE inline void pair(const Vector<I>& low, const Vector<I>& high, Vector<I>& words) {
     const auto round = [](const Vector<I>& value, Integers<I>& bits) MTDN_ALWAYS_INLINE {

@@ -160,11 +160,13 @@ struct Weights {
                                 const float* from = data + tap * tap_step + i * in_step + outputs.first;
                                 const float* other = from + in.channels * in_step;
                                 float* to = place(block, in[chunk], tap) + (i - in[chunk].first) * out.floats(block);
-                                const Index some = outputs.size(), others = pairs && i + in.channels < inputs ? some : 0;
+                                const Index some = outputs.size(),
+                                            others = pairs && i + in.channels < inputs ? some : 0;
                                 float scaled[2][Blocks<I>::wide];
                                 if (scale) {
                                     for (Index o = 0; o < some; ++o) scaled[0][o] = from[o] * scale[outputs.first + o];
-                                    for (Index o = 0; o < others; ++o) scaled[1][o] = other[o] * scale[outputs.first + o];
+                                    for (Index o = 0; o < others; ++o)
+                                        scaled[1][o] = other[o] * scale[outputs.first + o];
                                     from = scaled[0];
                                     other = scaled[1];
                                 }

@@ -136,8 +136,8 @@ struct Tiles {
 };
 
 /// Values of some tiles at the 36 positions, or at six of them: [position][tile][channel]. Channels are filled up to
-/// whole vectors, and positions are a cache line further apart than they need be, or all of them would fall into one set
-/// of the cache.
+/// whole vectors, and positions are a cache line further apart than they need be, or all of them would fall into one
+/// set of the cache.
 template <class I>
 struct Transformed {
     Index tiles = 0;     ///< that lie between two positions
@@ -154,8 +154,8 @@ struct Transformed {
     float* at(Index position, Index i) const { return data + position * step() + i * channels; }
 };
 
-/// Transforms the patches around a run of tiles in two passes: first the columns of all of them, which neighbours share;
-/// then, for one of the six lines that this gives at a time, the rows. What lies outside of the images is zero.
+/// Transforms the patches around a run of tiles in two passes: first the columns of all of them, which neighbours
+/// share; then, for one of the six lines that this gives at a time, the rows. What lies outside of the images is zero.
 template <class I, class Line>
 class PatchTransform {
 public:
@@ -290,7 +290,8 @@ private:
     // Columns with zeros around the image: [row][column][channel].
     void gather(Index frame, Index row, Index column, Index pixels, float* edge) const {
         std::fill_n(edge, side * pixels * channels_, 0.0F);
-        const Index left = std::clamp<Index>(-column, 0, pixels), right = std::clamp(shape_.width - column, left, pixels);
+        const Index left = std::clamp<Index>(-column, 0, pixels),
+                    right = std::clamp(shape_.width - column, left, pixels);
         if (right == left) return;
         for (Index r = std::max<Index>(0, -row); r < std::min(side, shape_.height - row); ++r)
             x_.for_channels(0, shape_.channels, [&](const auto& part, Index, Index count, Index offset) {

@@ -28,8 +28,12 @@ template <class I>
 class WeightGradient3x3 {
 public:
     WeightGradient3x3(const CpuOperand<I>& x, CpuIn<I> dy, Index padding, CpuOut<I> dw)
-        : tiles_{dy.shape.frames, dy.shape.height, dy.shape.width}, patches_(x, tiles_, padding), slopes_(dy, tiles_, 0),
-          inputs_(x.shape().channels), outputs_(dy.shape.channels), dw_(dw) {}
+        : tiles_{dy.shape.frames, dy.shape.height, dy.shape.width},
+          patches_(x, tiles_, padding),
+          slopes_(dy, tiles_, 0),
+          inputs_(x.shape().channels),
+          outputs_(dy.shape.channels),
+          dw_(dw) {}
 
     void run(Workspace& workspace) const {
         const bool deep = many_weights * inputs_ * outputs_ > tiles_.count() * (inputs_ + outputs_);

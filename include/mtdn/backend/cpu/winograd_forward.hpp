@@ -31,7 +31,8 @@ struct TransformedWeights {
         alignas(64) float taps[9][some][Blocks<I>::wide] = {};
         const Index position_step = step();
         for (Index square = r.first; square < r.last; ++square) {
-            const Index block = blocks.first + square % blocks.size(), first = inputs.first + square / blocks.size() * some;
+            const Index block = blocks.first + square % blocks.size(),
+                        first = inputs.first + square / blocks.size() * some;
             const Index count = std::min(some, inputs.last - first);
             gather(weights, out[block], {first, first + count}, &taps[0][0][0]);
             for (Index i = 0; i < count; ++i)
@@ -266,8 +267,8 @@ private:
         else run_shallow(workspace, groups, finish);
     }
 
-    // Many tiles, few weights: a task is a run of tiles, and what it transforms stays in the second cache: halfway values of
-    // all positions, and those of six positions for some tiles at a time.
+    // Many tiles, few weights: a task is a run of tiles, and what it transforms stays in the second cache: halfway
+    // values of all positions, and those of six positions for some tiles at a time.
     template <class Finish>
     void run_shallow(Workspace& workspace, Index groups, Finish& finish) {
         const Scratch packed = workspace.scratch(TransformedWeights<I>::floats(inputs_, out_.count));
@@ -283,7 +284,8 @@ private:
             const auto columns = patches_.columns(r, first.data());
             const Scratch last = workspace.scratch(Halves<I>::floats(r.size(), channels(blocks).size()));
             const Halves<I> halves(r.size(), channels(blocks).size(), last.data());
-            const Index most = std::min(r.size(), std::clamp<Index>(small_room / inputs_, 2 * I::pixels, 16 * I::pixels));
+            const Index most =
+                std::min(r.size(), std::clamp<Index>(small_room / inputs_, 2 * I::pixels, 16 * I::pixels));
             const Index cuts = cuts_of(r.size(), most);
             const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_, 6));
             const Scratch products = workspace.scratch(Transformed<I>::floats(most, Blocks<I>::wide, 6));
@@ -298,7 +300,8 @@ private:
                             for (Index chunk = 0; chunk < chunks.count; ++chunk)
                                 multiply(v.at(j, 0), v.channels, w, 6 * line + j, block, chunks[chunk], m.at(j, 0),
                                          m.channels, some.size());
-                        halves.take(m, 0, 0, 0, line, some, (block - blocks.first) * Blocks<I>::wide, out_.floats(block));
+                        halves.take(m, 0, 0, 0, line, some, (block - blocks.first) * Blocks<I>::wide,
+                                    out_.floats(block));
                     }
                 }
             finish(r, halves, channels(blocks), task / splits);
@@ -372,9 +375,9 @@ private:
         else convolve_row<I, 1>(b, tiles);
     }
 
-    // The outputs of tiles `r` from their half transformed products, a cache line of channels after the other. A copy of
-    // `start`, set up by `begin(channel, lanes, each)`, is called with every vector of values; `end(channel, lanes, each)`
-    // gets it back.
+    // The outputs of tiles `r` from their half transformed products, a cache line of channels after the other. A copy
+    // of `start`, set up by `begin(channel, lanes, each)`, is called with every vector of values; `end(channel, lanes,
+    // each)` gets it back.
     template <class Each, class Begin, class End>
     void write(Range r, const Halves<I>& m, Range channels, const Each& start, Begin&& begin, End&& end) const {
         constexpr Index together = std::max<Index>(1, 16 / I::floats);

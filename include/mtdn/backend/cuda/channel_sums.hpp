@@ -45,8 +45,8 @@ private:
 
 /// Sums of F::quantities numbers that f(pixel, channel, numbers) gives, for each piece of each group.
 ///
-/// A thread takes every `rows`-th pixel of its piece: runs of 32 in single precision, runs in double. Threads are joined
-/// in a tree, pieces in order.
+/// A thread takes every `rows`-th pixel of its piece: runs of 32 in single precision, runs in double. Threads are
+/// joined in a tree, pieces in order.
 template <class F>
 struct ChannelSums {
     static constexpr int threads = SumsPlan::threads;
@@ -127,7 +127,9 @@ struct Mean {
     const double* totals;
     Index channels;
     double count;
-    MTDN_DEVICE float operator()(Index g, Index c) const { return static_cast<float>(totals[g * channels + c] / count); }
+    MTDN_DEVICE float operator()(Index g, Index c) const {
+        return static_cast<float>(totals[g * channels + c] / count);
+    }
 };
 
 struct AddTotals {

@@ -146,7 +146,8 @@ void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, co
     const GradientPlan plan(output, in);
     const Scratch<float> slabs(queue, plan.pieces * rows * columns);
     by_cores(queue, [&](auto cores) {
-        tiled_weight_gradient<decltype(cores)>(queue, plan, Parts(x), x.shape(), dy, output, step, window, slabs.data());
+        tiled_weight_gradient<decltype(cores)>(queue, plan, Parts(x), x.shape(), dy, output, step, window,
+                                               slabs.data());
     });
     for_each(queue, rows * columns, AddSlabs{slabs.data(), plan.pieces, rows, columns, dw.shape.channels, dw});
 }
@@ -161,7 +162,8 @@ TiledJob<D> job_of(const Operand<CudaFor<D>>& x, View<CudaFor<D>, const float> w
 
 inline constexpr Window transposed_window{.kernel = 2, .stride = 2, .padding = 0};
 
-/// The pixels of y that the four taps of a transposed convolution's window stand for, side by side: of a grid of step 2.
+/// The pixels of y that the four taps of a transposed convolution's window stand for, side by side: of a grid of
+/// step 2.
 ///
 /// @shape y (N, 2H, 2W, C), read → (N, H, W, 4C)
 template <class D>

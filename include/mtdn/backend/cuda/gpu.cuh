@@ -161,7 +161,8 @@ private:
     };
     // A graph goes before the memory that its kernels use; the driver waits for one that still runs.
     struct Recorded {
-        Recorded(int of_device, std::shared_ptr<ArenaPool> its_arena) : device(of_device), arena(std::move(its_arena)) {}
+        Recorded(int of_device, std::shared_ptr<ArenaPool> its_arena)
+            : device(of_device), arena(std::move(its_arena)) {}
         Recorded(const Recorded&) = delete;
         Recorded& operator=(const Recorded&) = delete;
         ~Recorded() {
@@ -335,11 +336,12 @@ inline void Queue<Gpu>::require_code() const {
     int made_for = 0;
     const cudaError_t status = find_code(made_for);
     if (status == cudaSuccess) {
-        require<BackendError>(precision_ == Precision::single || made_for >= 80,
-                              "convolutions in bfloat16 or TF32 need compute capability 8.0 or more, of the GPU and of the "
-                              "program's kernels; ",
-                              properties_.name, " has ", properties_.major, '.', properties_.minor,
-                              ", the kernels are built for ", architectures());
+        require<BackendError>(
+            precision_ == Precision::single || made_for >= 80,
+            "convolutions in bfloat16 or TF32 need compute capability 8.0 or more, of the GPU and of the "
+            "program's kernels; ",
+            properties_.name, " has ", properties_.major, '.', properties_.minor, ", the kernels are built for ",
+            architectures());
         return;
     }
     cudaGetLastError();

@@ -21,8 +21,8 @@ inline void check(cudaError_t status, const char* call) {
                        lost ? "; the GPU is lost to this process, start it again" : "");
 }
 
-/// Memory of one GPU. Its blocks may be given back while the stream still uses them, for the same stream does what comes
-/// next; chunks are returned to the driver, which waits.
+/// Memory of one GPU. Its blocks may be given back while the stream still uses them, for the same stream does what
+/// comes next; chunks are returned to the driver, which waits.
 class GpuMemoryPool final : public MemoryPool {
 public:
     /// Memory here is taken whether it is touched or not: chunks grow by an eighth.

@@ -84,7 +84,8 @@ void CudaFor<D>::convolve_backward_with_loss(const Operand<CudaFor>& x, const Pe
     using namespace detail::cuda;
     const Shape shape = x.shape();
     const auto in = static_cast<int>(shape.channels), classes = static_cast<int>(w.shape.channels);
-    const FocalBackward back{focal_of<D>(loss.logits, loss.labels, loss.weights, loss.options), loss.divisor, loss.dloss};
+    const FocalBackward back{focal_of<D>(loss.logits, loss.labels, loss.weights, loss.options), loss.divisor,
+                             loss.dloss};
     const auto totals = channel_sums(*queue_, 1, shape.pixels(), 1,
                                      LastPixels{back, Parts(x), w, dx, in, shape.height * shape.width});
     for_each(*queue_, (dbias ? in + 1 : in) * classes, AddLastPixels{totals.data(), dw, dbias, in, classes});

@@ -67,7 +67,8 @@ struct SlopeToSum {
     }
 };
 
-/// What the reader takes for slopes that wait for a batch norm's way back; fused, so that it is the same in every kernel.
+/// What the reader takes for slopes that wait for a batch norm's way back; fused, so that it is the same in every
+/// kernel.
 struct LateSlope {
     float scale, shift, factor, offset;
 

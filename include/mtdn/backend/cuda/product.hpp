@@ -176,7 +176,8 @@ void multiply_matrices(Queue<D>& queue, const ProductPlan& plan, const Left& lef
                        const Store& store) {
     const Transposed<Right> columns{right};
     if (plan.width == 16) launch(queue, plan.blocks(), Product<16, Left, Right, Store>{plan, left, columns, store});
-    else if (plan.width == 32) launch(queue, plan.blocks(), Product<32, Left, Right, Store>{plan, left, columns, store});
+    else if (plan.width == 32)
+        launch(queue, plan.blocks(), Product<32, Left, Right, Store>{plan, left, columns, store});
     else launch(queue, plan.blocks(), Product<64, Left, Right, Store>{plan, left, columns, store});
 }
 

@@ -47,8 +47,8 @@ protected:
     }
     /// Place of a request among those that can be read.
     Index place_of(Index request) const {
-        require<BackendError>(request < requests_ && request >= requests_ - late_numbers, "late_number: request ", request,
-                              ", the last ", late_numbers, " of ", requests_, " can be read");
+        require<BackendError>(request < requests_ && request >= requests_ - late_numbers, "late_number: request ",
+                              request, ", the last ", late_numbers, " of ", requests_, " can be read");
         return request % late_numbers;
     }
 

@@ -119,11 +119,11 @@ struct Tf32Cores : OnePass {
     }
 };
 
-/// Products of numbers in single precision, each the sum of two in TF32, a big and a small one: in three passes, small by
-/// big, big by small, and big by big. Small by small is below what a sum in single precision keeps.
+/// Products of numbers in single precision, each the sum of two in TF32, a big and a small one: in three passes, small
+/// by big, big by small, and big by big. Small by small is below what a sum in single precision keeps.
 ///
-/// Tensor cores are reported to cut sums off instead of rounding them. So each chunk's sums are added up apart, from the
-/// smallest pass on, and rounded when they are added to the others; that takes the registers of two blocks.
+/// Tensor cores are reported to cut sums off instead of rounding them. So each chunk's sums are added up apart, from
+/// the smallest pass on, and rounded when they are added to the others; that takes the registers of two blocks.
 ///
 /// @source Ootomo and Yokota 2022, "Recovering single precision accuracy from tensor cores while surpassing the FP32
 ///   theoretical peak performance"
@@ -263,7 +263,8 @@ struct Grid {
     }
 };
 
-/// Rows × Columns pixels of `depth` channels of an operand, `Parts` or `LateSlopes`, in shared memory: as they come, and as they are multiplied.
+/// Rows × Columns pixels of `depth` channels of an operand, `Parts` or `LateSlopes`, in shared memory: as they come,
+/// and as they are multiplied.
 ///
 /// What an operand's reader takes for them is formed on the way from one to the other, by the thread that fetched them.
 /// Outside of the image there are zeros: padding is of what is normalised.

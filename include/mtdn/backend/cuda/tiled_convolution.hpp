@@ -62,10 +62,10 @@ struct PackWeights {
 ///
 /// A block computes a tile of 16 × 32/Wide pixels by 32·Wide channels, each of its eight warps 4 × 16 pixels by 32
 /// channels, whose sums its threads hold. Of `LateSlopes`, of which twice as much comes from memory, tiles have 16 × 16
-/// pixels, and without Wide a block has four warps. Shared memory has the tile of the input that they see, with its halo, `depth`
-/// channels at a time, which is what one instruction multiplies. While one chunk is multiplied the next is on its way
-/// from memory, as it lies there; it is normalised, activated and rounded on the way to the tile. A row of the input,
-/// once loaded, is multiplied for all output rows that see it.
+/// pixels, and without Wide a block has four warps. Shared memory has the tile of the input that they see, with its
+/// halo, `depth` channels at a time, which is what one instruction multiplies. While one chunk is multiplied the next
+/// is on its way from memory, as it lies there; it is normalised, activated and rounded on the way to the tile. A row
+/// of the input, once loaded, is multiplied for all output rows that see it.
 template <class Cores, int Kernel, int Wide, class Source = Parts>
 struct TiledConvolution {
     static constexpr int rows = 16, columns = Source::values == 1 ? 32 / Wide : 16, channels = 32 * Wide;  // of a tile

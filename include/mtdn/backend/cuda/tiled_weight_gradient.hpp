@@ -37,8 +37,8 @@ inline namespace MTDN_KERNELS {
 /// Σ over the pixels p of a piece of x(p + tap, i) · dy(p, o), for every tap and channels i, o; zero outside of x.
 ///
 /// A block computes it for 32 channels i and 32 channels o; each of its eight warps for 16 of either and half of each
-/// tile's rows. Going down the rows, a warp keeps those of dy that the taps see from one row of x: what it loads of x is
-/// multiplied for all of them. Tiles come, and are converted, as those of a `TiledConvolution`.
+/// tile's rows. Going down the rows, a warp keeps those of dy that the taps see from one row of x: what it loads of x
+/// is multiplied for all of them. Tiles come, and are converted, as those of a `TiledConvolution`.
 template <class Cores, int Kernel, class Slopes = Parts>
 struct TiledWeightGradient {
     static constexpr int threads = 256, resident = Cores::resident, taps = Kernel * Kernel, depth = Cores::depth;

@@ -33,7 +33,9 @@ struct Convolution {
     Shape y() const { return {x.frames, window.output(x.height), window.output(x.width), out}; }
     Shape w() const { return {window.kernel, window.kernel, x.channels, out}; }
     double operations() const { return 2.0 * static_cast<double>(y().pixels() * w().size()); }
-    std::string label() const { return Label(x, "-o", out, window, activation, scale ? "-scale" : "", bias ? "" : "-no_bias", layout); }
+    std::string label() const {
+        return Label(x, "-o", out, window, activation, scale ? "-scale" : "", bias ? "" : "-no_bias", layout);
+    }
 };
 
 template <Backend B>

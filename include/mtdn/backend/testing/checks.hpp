@@ -44,8 +44,8 @@ Deviation deviation(const std::vector<T>& ours, const std::vector<double>& expec
 
 /// Where the backend's results are not those of `Reference<double>`, over the table of cases; empty if nowhere.
 ///
-/// `tolerance` bounds the relative root mean square error, five times as much the largest error; where `convolutions` is
-/// larger, it takes its place for these. For single precision:
+/// `tolerance` bounds the relative root mean square error, five times as much the largest error; where `convolutions`
+/// is larger, it takes its place for these. For single precision:
 /// a sum of n products is off by about √n · 2⁻²⁴ of their root mean square, 2e-6 for the longest sum of the table;
 /// transformed convolutions lose up to a factor of 4 more; errors spread like a normal variate, whose largest of some
 /// thousand stays below five deviations. What is wrong is off by far more.

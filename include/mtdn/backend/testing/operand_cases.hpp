@@ -117,20 +117,21 @@ std::vector<Case<B>> pool_parts(Parted c) {
 /// Parts around the widths of vector registers, plain and pending, on images with and without an inside.
 inline std::vector<Parted> parted_shapes() {
     const PartShape plain{16}, pending{.channels = 16, .pending = true};
-    return {{.frames = {2, 9, 7, 0}, .parts = {pending}, .groups = 2, .out = 16},
-            {.frames = {2, 14, 13, 0}, .parts = {plain, {.channels = 32, .pending = true}}, .groups = 2, .out = 20},
-            {.frames = {4, 8, 9, 0}, .parts = {pending, pending, plain}, .groups = 2, .out = 17},
-            {.frames = {1, 11, 12, 0},
-             .parts = {{3}, {.channels = 13, .pending = true, .layout = Layout::slice}, {.channels = 7, .pending = true}},
-             .out = 12},
-            {.frames = {2, 10, 11, 0},
-             .parts = {{.channels = 16, .pending = true, .activation = Activation::silu}, plain},
-             .out = 16},
-            {.frames = {2, 6, 5, 0}, .parts = {{2}, {.channels = 3, .pending = true}}, .out = 5},
-            {.frames = {2, 6, 5, 0}, .parts = {pending, {3}}, .out = 4, .window = {.kernel = 1}},
-            {.frames = {1, 7, 8, 0}, .parts = {{5}, pending}, .out = 9, .window = {.kernel = 3, .stride = 2, .padding = 1}},
-            {.frames = {2, 6, 6, 0}, .parts = {{4}, pending}, .groups = 2, .out = 6, .window = {.kernel = 5, .padding = 2}},
-            {.frames = {1, 8, 8, 0}, .parts = {pending, {5}}, .out = 8, .window = {.kernel = 3}}};
+    return {
+        {.frames = {2, 9, 7, 0}, .parts = {pending}, .groups = 2, .out = 16},
+        {.frames = {2, 14, 13, 0}, .parts = {plain, {.channels = 32, .pending = true}}, .groups = 2, .out = 20},
+        {.frames = {4, 8, 9, 0}, .parts = {pending, pending, plain}, .groups = 2, .out = 17},
+        {.frames = {1, 11, 12, 0},
+         .parts = {{3}, {.channels = 13, .pending = true, .layout = Layout::slice}, {.channels = 7, .pending = true}},
+         .out = 12},
+        {.frames = {2, 10, 11, 0},
+         .parts = {{.channels = 16, .pending = true, .activation = Activation::silu}, plain},
+         .out = 16},
+        {.frames = {2, 6, 5, 0}, .parts = {{2}, {.channels = 3, .pending = true}}, .out = 5},
+        {.frames = {2, 6, 5, 0}, .parts = {pending, {3}}, .out = 4, .window = {.kernel = 1}},
+        {.frames = {1, 7, 8, 0}, .parts = {{5}, pending}, .out = 9, .window = {.kernel = 3, .stride = 2, .padding = 1}},
+        {.frames = {2, 6, 6, 0}, .parts = {{4}, pending}, .groups = 2, .out = 6, .window = {.kernel = 5, .padding = 2}},
+        {.frames = {1, 8, 8, 0}, .parts = {pending, {5}}, .out = 8, .window = {.kernel = 3}}};
 }
 
 }  // namespace mtdn::testing::cases

@@ -27,7 +27,7 @@ struct EmulatorOptions {
     Precision precision = Precision::single;
     bool simple = false;
     bool graphs = true;
-    std::map<std::string, Index>* blocks = nullptr;  ///< counts the blocks of every kernel that runs, by its type's name
+    std::map<std::string, Index>* blocks = nullptr;  ///< counts every kernel's blocks as it runs, by its type's name
 };
 
 /// The host, running kernels thread by thread: slow, and exact about who waits for whom.

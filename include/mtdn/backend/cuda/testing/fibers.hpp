@@ -81,8 +81,8 @@ private:
         void (*together)(const Lanes&) = nullptr;
     };
 
-    /// Lets every thread go on as far as it can before the next one does, with the rest of its warp where they meet: so a
-    /// barrier that is missing is missed.
+    /// Lets every thread go on as far as it can before the next one does, with the rest of its warp where they meet: so
+    /// a barrier that is missing is missed.
     void advance(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
             if (fibers_[i]->state != State::ready) continue;

@@ -65,11 +65,11 @@ private:
         return static_cast<const unsigned char*>(lanes[8 * matrix + i].row);
     }
 
-    /// What a tensor core makes of a sum: cut off, not rounded, which is the worst that has been reported of them (by Fasi
-    /// and others; Valpey and others found otherwise).
+    /// What a tensor core makes of a sum: cut off, not rounded, which is the worst that has been reported of them (by
+    /// Fasi and others; Valpey and others found otherwise).
     ///
-    /// @source Fasi, Higham, Mikaitis and Pranesh 2021, "Numerical behavior of NVIDIA tensor cores"; Valpey, Li, Pai and
-    ///   Gopalakrishnan 2025, "An SMT formalization of mixed-precision matrix multiplication"
+    /// @source Fasi, Higham, Mikaitis and Pranesh 2021, "Numerical behavior of NVIDIA tensor cores"; Valpey, Li, Pai
+    ///   and Gopalakrishnan 2025, "An SMT formalization of mixed-precision matrix multiplication"
     static float cut_off(double sum) {
         const auto nearest = static_cast<float>(sum);
         return std::abs(double{nearest}) > std::abs(sum) ? std::nextafter(nearest, 0.0F) : nearest;
