@@ -8,6 +8,7 @@
 #include <mtdn/backend/testing/checks.hpp>
 
 #include "../cuda/convolution_statistics.hpp"
+#include "../cuda/head_end.hpp"
 #include "../cuda/joined_loss.hpp"
 #include "../cuda/pending_slopes.hpp"
 #include "../cuda/rounded_convolutions.hpp"
@@ -75,6 +76,7 @@ void check_precision(const Asked& of, bool table, Failures& failures) {
         failures.add(name + ": exact convolutions", testing::check_exact_convolutions(fast));
         failures.add(name + ": statistics of convolutions", testing::check_convolution_statistics(fast));
         failures.add(name + ": losses joined to convolutions", testing::check_joined_loss(fast));
+        failures.add(name + ": ends of heads", testing::check_head_end(fast));
     }
     failures.add(name + ": slopes that wait for a batch norm's way back",
                  testing::check_pending_slopes(fast, !with_cudnn));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <mtdn/backend/frame_moves.hpp>
+#include <mtdn/backend/head_end.hpp>
 #include <mtdn/backend/joint_convolutions.hpp>
 #include <mtdn/backend/pending_loss.hpp>
 #include <mtdn/backend/pending_slopes.hpp>
@@ -21,10 +22,10 @@ class Queue;
 
 /// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
 ///
-/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp`, `pending_loss.hpp` and `joint_convolutions.hpp` say what each
-/// operation does. Operations are queued and run in order; `download`, `sum_of_squares` and `wait` wait for them, and
-/// these, and `late_number`, throw DataError where a loss was given a wrong
-/// label. Equal results from run to run.
+/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp`, `pending_loss.hpp`, `joint_convolutions.hpp` and `head_end.hpp`
+/// say what each operation does. Operations are queued and run in order; `download`, `sum_of_squares` and `wait` wait
+/// for them, and these, and `late_number`, throw DataError where a loss was given a wrong label. Equal results from run
+/// to run.
 ///
 /// The members are declared here, so that any compiler can use a GPU, and defined in <mtdn/cuda_kernels.cuh>, which one
 /// `.cu` file of a program includes to say `template class mtdn::CudaFor<mtdn::Gpu>;`.
@@ -131,6 +132,9 @@ public:
     bool joins_loss(In w, const Window& window) const;
     void convolve_backward_with_loss(const Operand<CudaFor>& x, const PendingLoss<CudaFor>& loss, In w, Out dx, Out dw,
                                      Out dbias);
+    bool joins_head_end(const HeadEnd<CudaFor>& end) const;
+    void finish_head(const Operand<CudaFor>& x, const HeadEnd<CudaFor>& end, Out logits);
+    void finish_head(const Operand<CudaFor>& x, const HeadEnd<CudaFor>& end, OutLabels codes);
     void overlap_sums(In logits, InLabels labels, Out sums);
     void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits);
 
@@ -185,6 +189,6 @@ extern template class CudaFor<Gpu>;
 using Cuda = CudaFor<Gpu>;
 
 static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda> && joins_losses<Cuda> &&
-              joins_convolutions<Cuda>);
+              joins_convolutions<Cuda> && joins_head_ends<Cuda>);
 
 }  // namespace mtdn
