@@ -1,6 +1,7 @@
 #pragma once
 
 // The end of a head at once, against the reference's two convolutions and arg-max, one after the other.
+#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -11,6 +11,7 @@
 #include "../cuda/head_end.hpp"
 #include "../cuda/joined_loss.hpp"
 #include "../cuda/pending_slopes.hpp"
+#include "../cuda/pooled_convolutions.hpp"
 #include "../cuda/rounded_convolutions.hpp"
 #include "tested.hpp"
 
@@ -77,6 +78,7 @@ void check_precision(const Asked& of, bool table, Failures& failures) {
         failures.add(name + ": statistics of convolutions", testing::check_convolution_statistics(fast));
         failures.add(name + ": losses joined to convolutions", testing::check_joined_loss(fast));
         failures.add(name + ": ends of heads", testing::check_head_end(fast));
+        failures.add(name + ": convolutions that pool", testing::check_pooled_convolutions(fast));
     }
     failures.add(name + ": slopes that wait for a batch norm's way back",
                  testing::check_pending_slopes(fast, !with_cudnn));

@@ -27,8 +27,8 @@ Tensor<B> at_own_size(const Variable<B>& logits, const FrameSize& own) {
     return value_of(resize(logits, own.height, own.width, Interpolation::bilinear));
 }
 
-/// Calls `take(task, codes)` with the categories of each task's pixels, in the frames' own size, of what `model.compare`
-/// takes. Heads that give classes are asked for these where logits would have that size.
+/// Calls `take(task, codes)` with the categories of each task's pixels, in the frames' own size, of what
+/// `model.compare` takes. Heads that give classes are asked for these where logits would have that size.
 ///
 /// @param maps  one of those that are compared
 template <class Model, Backend B, class Source, class Take, std::same_as<HeadSplit>... Split>
