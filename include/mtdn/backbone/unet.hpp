@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <mtdn/autograd/elements.hpp>
-#include <mtdn/autograd/resizing.hpp>
 #include <mtdn/backbone/encoder_decoder.hpp>
 #include <mtdn/core/inline_vector.hpp>
 #include <mtdn/nn/conv_block.hpp>

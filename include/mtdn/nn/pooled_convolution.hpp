@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include <mtdn/autograd/resizing.hpp>
 #include <mtdn/nn/batch_norm.hpp>
 
@@ -18,7 +20,7 @@ struct Pooled {
 /// A tape that rounds what it keeps would round them before they are normalised, so it goes the other way.
 template <Backend B>
 Pooled<B> convolve_normalise_and_pool(const Conv2d<B>& conv, const BatchNorm2d<B>& norm, Activation activation,
-                                      const Variable<B>& x, Pass<B>& pass) {
+                                      Variable<B> x, Pass<B>& pass) {
     if constexpr (pools_convolutions<B>) {
         B& backend = pass.backend();
         const Tape<B>* tape = pass.tape();
@@ -48,7 +50,8 @@ Pooled<B> convolve_normalise_and_pool(const Conv2d<B>& conv, const BatchNorm2d<B
             return {y, {std::move(part), pass.tape()}};
         }
     }
-    const Variable<B> y = convolve_and_normalise(conv, norm, activation, x, pass);
+    // What has been read is let go of.
+    const Variable<B> y = convolve_and_normalise(conv, norm, activation, std::exchange(x, {}), pass);
     return {y, max_pool2(y)};
 }
 
