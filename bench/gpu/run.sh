@@ -135,15 +135,18 @@ cliques() {
     done
 }
 
-# Where the time of a step goes, kernel by kernel.
+# Where the time of a step, of inference, and of an ensemble goes, kernel by kernel.
 profile() {
     if ! command -v nsys > /dev/null; then
         say "profile" echo "skipped: no nsys"
         return
     fi
     for precision in single bf16; do
-        say "profile of a step, $precision" nsys profile --force-overwrite=true --trace=cuda --stats=true \
-            --output "$work/profile_$precision" "$work/steps" step 32 256 16 $precision 3
+        for job in "step 32 256 16" "inference 32 256 16" "ensemble 32 256 8"; do
+            # The job is words, so it stays unquoted.
+            say "profile of $job, $precision" nsys profile --force-overwrite=true --trace=cuda --stats=true \
+                --output "$work/profile_${job%% *}_$precision" "$work/steps" $job $precision 3
+        done
     done
 }
 

@@ -83,7 +83,11 @@ public:
             for (Index query = 0; query < of_.frames(); ++query) {
                 std::vector<Pair> pairs;
                 for (Index partner = 0; partner < of_.frames(); ++partner) pairs.push_back({query, partner});
-                for (const auto& logits : model_.compare(slots, pairs, pass)) backend_.arg_max(value_of(logits), codes_);
+                if constexpr (requires { model_.classes(slots, pairs, pass); })
+                    model_.classes(slots, pairs, pass);
+                else
+                    for (const auto& logits : model_.compare(slots, pairs, pass))
+                        backend_.arg_max(value_of(logits), codes_);
             }
         });
     }

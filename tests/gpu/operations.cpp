@@ -8,9 +8,11 @@
 #include <mtdn/backend/testing/checks.hpp>
 
 #include "../cuda/convolution_statistics.hpp"
+#include "../cuda/head_end.hpp"
 #include "../cuda/joined_loss.hpp"
 #include "../cuda/overlap_loss.hpp"
 #include "../cuda/pending_slopes.hpp"
+#include "../cuda/pooled_convolutions.hpp"
 #include "../cuda/rounded_convolutions.hpp"
 #include "tested.hpp"
 
@@ -77,6 +79,8 @@ void check_precision(const Asked& of, bool table, Failures& failures) {
         failures.add(name + ": exact convolutions", testing::check_exact_convolutions(fast));
         failures.add(name + ": statistics of convolutions", testing::check_convolution_statistics(fast));
         failures.add(name + ": losses joined to convolutions", testing::check_joined_loss(fast));
+        failures.add(name + ": ends of heads", testing::check_head_end(fast));
+        failures.add(name + ": convolutions that pool", testing::check_pooled_convolutions(fast));
     }
     failures.add(name + ": slopes that wait for a batch norm's way back",
                  testing::check_pending_slopes(fast, !with_cudnn));

@@ -5,6 +5,7 @@
 #include <mtdn/autograd/parameter.hpp>
 #include <mtdn/autograd/summed_slopes.hpp>
 #include <mtdn/autograd/variable.hpp>
+#include <mtdn/backend/pooled_convolutions.hpp>
 
 namespace mtdn {
 
@@ -48,25 +49,31 @@ Variable<B> record_convolution(Tape<B>* tape, bool needed, Tensor<B> result, con
 }  // namespace detail
 
 /// Convolution with zero padding, plus a bias if one is given. Fills `statistics`, if they are there, with those of the
-/// result; then there must be no bias.
+/// result, and then `extremes`, on backends that take them; then there must be no bias.
 ///
 /// @shape x (N, H, W, I), weight (k, k, I, O), bias (1, 1, 1, O) or null → (N, H', W', O)
 /// @throws ShapeError if the channels differ or the window does not fit
 template <Backend B>
 Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std::type_identity_t<Parameter<B>>* bias,
-                     const Window& window, const BatchStatistics<B>& statistics = {}) {
+                     const Window& window, const BatchStatistics<B>& statistics = {},
+                     [[maybe_unused]] const SquareExtremes<B>& extremes = {}) {
     const Shape in = x.shape(), w = weight.value.shape();
     require<ShapeError>(in.channels == w.width, "convolve: the input ", in, " has ", in.channels,
                         " channels, the weights ", w, " take ", w.width);
     require<ShapeError>(w.frames == window.kernel && w.height == window.kernel, "convolve: weights ", w,
                         " for a window of ", window.kernel);
     Tensor<B> y(x.backend(), {in.frames, window.output(in.height), window.output(in.width), w.channels});
-    if (statistics)
-        x.backend().convolve_with_statistics(operand_of(x), weight.value, window, y, statistics.mean,
-                                             statistics.variance);
-    else
+    if (statistics) {
+        if constexpr (pools_convolutions<B>)
+            x.backend().convolve_with_statistics(operand_of(x), weight.value, window, y, statistics.mean,
+                                                 statistics.variance, extremes);
+        else
+            x.backend().convolve_with_statistics(operand_of(x), weight.value, window, y, statistics.mean,
+                                                 statistics.variance);
+    } else {
         x.backend().convolve(operand_of(x), weight.value, Tensor<B>{}, bias ? bias->value : Tensor<B>{},
                              window, Activation::identity, y);
+    }
     const Tensor<B> dw = gradient_of(weight, x.tape());
     const Tensor<B> db = bias ? gradient_of(*bias, x.tape()) : Tensor<B>{};
     const bool back = x.needs_gradient(), learns = !dw.empty() || !db.empty();

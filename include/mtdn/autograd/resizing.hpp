@@ -4,6 +4,29 @@
 
 namespace mtdn {
 
+namespace detail {
+
+/// Records the largest values of x's windows, which are known already.
+template <Backend B>
+Variable<B> record_max_pool(const Variable<B>& x, const Window& window, Tensor<B> y) {
+    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
+                            [kept = KeptVariable<B>(x, x.needs_gradient()), places = GradientPlaces<B>(x),
+                             in = x.shape(), window](Tape<B>& tape, const Tensor<B>& dy) {
+                                Tensor<B> dx(tape.backend(), in);
+                                if constexpr (reads_pending_slopes<B>)
+                                    if (const auto norm = sums_wanted(tape, kept)) {
+                                        const Tensor<B> before = tape.take_gradient(places.first());
+                                        tape.backend().max_pool_backward(dy, window, before, dx, norm.view());
+                                        return tape.add_summed(places.first(), dx, norm.sums);
+                                    }
+                                const Variable<B> value = kept.value(tape);
+                                tape.backend().max_pool_backward(operand_of(value), dy, window, dx);
+                                places.add(tape, dx);
+                            });
+}
+
+}  // namespace detail
+
 /// Largest value of each window.
 ///
 /// @shape (N, H, W, C) → (N, H', W', C)
@@ -14,20 +37,7 @@ Variable<B> max_pool(const Variable<B>& x, const Window& window) {
     const Shape in = x.shape();
     Tensor<B> y(x.backend(), {in.frames, window.output(in.height), window.output(in.width), in.channels});
     x.backend().max_pool(operand_of(x), window, y);
-    return record_result<B>(x.tape(), x.needs_gradient(), std::move(y),
-                            [kept = KeptVariable<B>(x, x.needs_gradient()), places = GradientPlaces<B>(x), in,
-                             window](Tape<B>& tape, const Tensor<B>& dy) {
-                                Tensor<B> dx(tape.backend(), in);
-                                if constexpr (reads_pending_slopes<B>)
-                                    if (const auto norm = detail::sums_wanted(tape, kept)) {
-                                        const Tensor<B> before = tape.take_gradient(places.first());
-                                        tape.backend().max_pool_backward(dy, window, before, dx, norm.view());
-                                        return tape.add_summed(places.first(), dx, norm.sums);
-                                    }
-                                const Variable<B> value = kept.value(tape);
-                                tape.backend().max_pool_backward(operand_of(value), dy, window, dx);
-                                places.add(tape, dx);
-                            });
+    return detail::record_max_pool(x, window, std::move(y));
 }
 
 /// Largest value of each 2×2 square: half the rows and columns.

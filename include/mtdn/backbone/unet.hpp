@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <mtdn/autograd/elements.hpp>
-#include <mtdn/autograd/resizing.hpp>
 #include <mtdn/backbone/encoder_decoder.hpp>
 #include <mtdn/core/inline_vector.hpp>
 #include <mtdn/nn/conv_block.hpp>
@@ -51,9 +50,14 @@ public:
     }
 
     Levels encode(const Variable<B>& frames, Pass<B>& pass) const {
-        Levels levels{encoder_.front().second(frames, pass)};
-        for (std::size_t k = 1; k < encoder_.size(); ++k)
-            levels.push_back(encoder_[k].second(max_pool2(levels.back()), pass));
+        Levels levels;
+        Variable<B> x = frames;
+        for (std::size_t k = 0; k + 1 < encoder_.size(); ++k) {
+            auto level = encoder_[k].second.pooled(std::move(x), pass);
+            levels.push_back(std::move(level.value));
+            x = std::move(level.maxima);
+        }
+        levels.push_back(encoder_.back().second(std::move(x), pass));
         return levels;
     }
 

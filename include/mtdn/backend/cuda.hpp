@@ -6,9 +6,11 @@
 #include <string>
 
 #include <mtdn/backend/frame_moves.hpp>
+#include <mtdn/backend/head_end.hpp>
 #include <mtdn/backend/joint_convolutions.hpp>
 #include <mtdn/backend/pending_loss.hpp>
 #include <mtdn/backend/pending_slopes.hpp>
+#include <mtdn/backend/pooled_convolutions.hpp>
 #include <mtdn/backend/queued.hpp>
 
 namespace mtdn {
@@ -21,10 +23,10 @@ class Queue;
 
 /// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
 ///
-/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp`, `pending_loss.hpp` and `joint_convolutions.hpp` say what each
-/// operation does. Operations are queued and run in order; `download`, `sum_of_squares` and `wait` wait for them, and
-/// these, and `late_number`, throw DataError where a loss was given a wrong
-/// label. Equal results from run to run.
+/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp`, `pending_loss.hpp`, `joint_convolutions.hpp`,
+/// `pooled_convolutions.hpp` and `head_end.hpp` say what each operation does. Operations are queued and run in order;
+/// `download`, `sum_of_squares` and `wait` wait for them, and these, and `late_number`, throw DataError where a loss was
+/// given a wrong label. Equal results from run to run.
 ///
 /// The members are declared here, so that any compiler can use a GPU, and defined in <mtdn/cuda_kernels.cuh>, which one
 /// `.cu` file of a program includes to say `template class mtdn::CudaFor<mtdn::Gpu>;`.
@@ -63,6 +65,11 @@ public:
     void convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window, Activation activation,
                   Out y);
     void convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean, Out variance);
+    bool pools_convolution(In w, const Window& window, Activation activation) const;
+    void convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window, Activation activation,
+                  Out y, const SquareExtremes<CudaFor>& extremes);
+    void convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean, Out variance,
+                                  const SquareExtremes<CudaFor>& extremes);
     bool joins_convolution(In w, const Window& window) const;
     void convolve_backward_data(In dy, In w, const Window& window, Out dx);
     void convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias);
@@ -131,6 +138,9 @@ public:
     bool joins_loss(In w, const Window& window) const;
     void convolve_backward_with_loss(const Operand<CudaFor>& x, const PendingLoss<CudaFor>& loss, In w, Out dx, Out dw,
                                      Out dbias);
+    bool joins_head_end(const HeadEnd<CudaFor>& end) const;
+    void finish_head(const Operand<CudaFor>& x, const HeadEnd<CudaFor>& end, Out logits);
+    void finish_head(const Operand<CudaFor>& x, const HeadEnd<CudaFor>& end, OutLabels codes);
     void overlap_sums(In logits, InLabels labels, Out sums);
     void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits);
     void overlap_loss(In sums, const TverskyOptions& options, Out loss, Out slopes);
@@ -187,6 +197,6 @@ extern template class CudaFor<Gpu>;
 using Cuda = CudaFor<Gpu>;
 
 static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda> && joins_losses<Cuda> &&
-              joins_convolutions<Cuda>);
+              joins_convolutions<Cuda> && joins_head_ends<Cuda> && pools_convolutions<Cuda>);
 
 }  // namespace mtdn

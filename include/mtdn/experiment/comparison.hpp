@@ -17,6 +17,39 @@
 
 namespace mtdn {
 
+namespace detail {
+
+/// Logits brought to a frame's own size (bilinear), unless they have it.
+template <Backend B>
+Tensor<B> at_own_size(const Variable<B>& logits, const FrameSize& own) {
+    const Shape s = logits.shape();
+    if (s.height == own.height && s.width == own.width) return value_of(logits);
+    return value_of(resize(logits, own.height, own.width, Interpolation::bilinear));
+}
+
+/// Calls `take(task, codes)` with the categories of each task's pixels, in the frames' own size, of what
+/// `model.compare` takes. Heads that give classes are asked for these where logits would have that size.
+///
+/// @param maps  one of those that are compared
+template <class Model, Backend B, class Source, class Take, std::same_as<HeadSplit>... Split>
+void take_categories(const Model& model, const FrameSize& own, const Variable<B>& maps, const Source& source,
+                     std::span<const Pair> pairs, Pass<B>& pass, const Take& take, Split... split) {
+    std::size_t task = 0;
+    if constexpr (requires { model.classes(source, pairs, pass, split...); })
+        if (maps.shape().height == own.height && maps.shape().width == own.width) {
+            for (const auto& codes : model.classes(source, pairs, pass, split...)) take(task++, codes);
+            return;
+        }
+    for (const auto& logits : model.compare(source, pairs, pass, split...)) {
+        const Tensor<B> sized = at_own_size(logits, own);
+        const Tensor<B, std::uint8_t> codes(model.backend(), sized.shape().with_channels(1));
+        model.backend().arg_max(sized, codes);
+        take(task++, codes);
+    }
+}
+
+}  // namespace detail
+
 /// A model's answers on pairs of frames of one sequence; a frame's features are computed once, as long as they fit, and
 /// so are the heads' first convolutions of it.
 ///
@@ -61,23 +94,34 @@ public:
     /// Calls `take(i, task, codes)` for each pair and task: `codes` are height × width categories.
     template <class Take>
     void categories(std::span<const Pair> pairs, Take&& take) {
-        run(pairs, [&](Index first, Index count, Index task, const Tensor<B>& logits) {
-            Tensor<B, std::uint8_t> codes(model_.backend(), logits.shape().with_channels(1));
-            model_.backend().arg_max(logits, codes);
-            const auto values = download(codes);
-            const Index pixels = own_size_.height * own_size_.width;
-            for (Index i = 0; i < count; ++i) take(first + i, task, values.data() + i * pixels);
+        run(pairs, [&](Index first, std::span<const Pair> some, Pass<B>& pass) {
+            const auto take_all = [&](std::size_t task, const Tensor<B, std::uint8_t>& codes) {
+                const auto values = download(codes);
+                const Index pixels = own_size_.height * own_size_.width, count = codes.shape().frames;
+                for (Index i = 0; i < count; ++i)
+                    take(first + i, static_cast<Index>(task), values.data() + i * pixels);
+            };
+            asked([&](const auto& source, auto... split) {
+                detail::take_categories(model_, own_size_, kept_.maps.front(), source, some, pass, take_all, split...);
+            });
         });
     }
 
     /// Calls `take(i, task, logits)` for each pair and task: `logits` are height × width × classes values.
     template <class Take>
     void logits(std::span<const Pair> pairs, Take&& take) {
-        run(pairs, [&](Index first, Index count, Index task, const Tensor<B>& logits) {
-            const auto values = download(logits);
-            const std::vector<float> floats(values.begin(), values.end());
-            const Index size = logits.shape().size() / count;
-            for (Index i = 0; i < count; ++i) take(first + i, task, floats.data() + i * size);
+        run(pairs, [&](Index first, std::span<const Pair> some, Pass<B>& pass) {
+            const auto answers = asked([&](const auto& source, auto... split) {
+                return model_.compare(source, some, pass, split...);
+            });
+            const auto count = static_cast<Index>(some.size());
+            for (std::size_t task = 0; task < answers.size(); ++task) {
+                const Tensor<B> logits = detail::at_own_size(answers[task], own_size_);
+                const auto values = download(logits);
+                const std::vector<float> floats(values.begin(), values.end());
+                const Index size = logits.shape().size() / count;
+                for (Index i = 0; i < count; ++i) take(first + i, static_cast<Index>(task), floats.data() + i * size);
+            }
         });
     }
 
@@ -98,8 +142,8 @@ private:
     }
 
     // Pairs in runs: as many as fit at once, and whose frames fit together.
-    template <class Give>
-    void run(std::span<const Pair> pairs, Give&& give) {
+    template <class Answer>
+    void run(std::span<const Pair> pairs, Answer&& answer) {
         for (Index first = 0; first < static_cast<Index>(pairs.size());) {
             std::vector<Index> wanted;
             std::vector<Pair> chunk;
@@ -117,22 +161,16 @@ private:
             compute(wanted, static_cast<Index>(std::min(wanted.size(), slots_.size())));
             for (Pair& pair : chunk) pair = {slot(pair.query), slot(pair.partner)};
             Pass<B> pass(model_.backend());
-            const auto answers = compare(chunk, pass);
-            for (std::size_t task = 0; task < answers.size(); ++task) {
-                const Shape s = answers[task].shape();
-                const bool same = s.height == own_size_.height && s.width == own_size_.width;
-                const auto own = same ? answers[task]
-                                      : resize(answers[task], own_size_.height, own_size_.width, Interpolation::bilinear);
-                give(first, static_cast<Index>(chunk.size()), static_cast<Index>(task), value_of(own));
-            }
+            answer(first, std::span<const Pair>(chunk), pass);
             first += static_cast<Index>(chunk.size());
         }
     }
 
-    // In the same way for every number of pairs, so that answers do not depend on it.
-    auto compare(std::span<const Pair> pairs, Pass<B>& pass) const {
-        if (keeps_slots_) return model_.compare(kept_, pairs, pass);
-        return model_.compare(kept_.maps.front(), pairs, pass, split_ ? HeadSplit::always : HeadSplit::never);
+    // Has the model asked in the same way for every number of pairs, so that answers do not depend on it.
+    template <class Ask>
+    auto asked(const Ask& ask) const {
+        if (keeps_slots_) return ask(kept_);
+        return ask(kept_.maps.front(), split_ ? HeadSplit::always : HeadSplit::never);
     }
 
     Index slot(Index frame) const { return slot_of_[static_cast<std::size_t>(frame)]; }

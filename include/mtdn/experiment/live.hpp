@@ -93,16 +93,15 @@ private:
 
     LiveMasks compare(Index frame, Pair pair) const {
         Pass<B> pass(model_.backend());
-        const auto logits = model_.compare(Variable<B>(kept_), std::span(&pair, 1), pass, HeadSplit::never);
+        const Variable<B> features(kept_);
         LiveMasks result{frame, {}};
-        for (std::size_t task = 0; task < logits.size(); ++task) {
-            const auto own = resize(logits[task], height_, width_, Interpolation::bilinear);
-            Tensor<B, std::uint8_t> codes(model_.backend(), own.shape().with_channels(1));
-            model_.backend().arg_max(value_of(own), codes);
+        const auto take = [&](std::size_t task, const Tensor<B, std::uint8_t>& codes) {
             PredictionAccumulator vote(height_, width_);
             vote.add_categories(download(codes).data());
             result.masks.emplace(model_.tasks()[task], vote.mask());
-        }
+        };
+        detail::take_categories(model_, {height_, width_}, features, features, std::span<const Pair>(&pair, 1), pass,
+                                take, HeadSplit::never);
         return result;
     }
 

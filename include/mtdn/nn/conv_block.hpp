@@ -1,6 +1,8 @@
 #pragma once
 
-#include <mtdn/nn/batch_norm.hpp>
+#include <utility>
+
+#include <mtdn/nn/pooled_convolution.hpp>
 
 namespace mtdn {
 
@@ -21,6 +23,12 @@ public:
     Variable<B> operator()(Variable<B> x, Pass<B>& pass) const {
         x = convolve_and_normalise(conv1_, norm1_, Activation::relu, x, pass);
         return convolve_and_normalise(conv2_, norm2_, Activation::relu, x, pass);
+    }
+
+    /// Its result, and `max_pool2` of that.
+    Pooled<B> pooled(Variable<B> x, Pass<B>& pass) const {
+        x = convolve_and_normalise(conv1_, norm1_, Activation::relu, x, pass);
+        return convolve_normalise_and_pool(conv2_, norm2_, Activation::relu, std::move(x), pass);
     }
 
     static void visit(auto& self, auto&& visitor) {

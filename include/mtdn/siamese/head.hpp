@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <mtdn/backend/head_end.hpp>
 #include <mtdn/nn/batch_norm.hpp>
 #include <mtdn/nn/module.hpp>
 
@@ -41,6 +42,14 @@ concept names_its_first_convolution = requires(const H& head, const Variable<B>&
 /// A head whose first convolution may be run on each frame of a pair alone, where the fusion is linear.
 template <class H, class B>
 concept SplittableHead = Head<H, B> && names_its_first_convolution<H, B>;
+
+/// A head that gives its answer as classes too: `head.classes(features, pass)`, and
+/// `head.classes_after_first_layer(x, pass)`, the first largest of the logits' channels.
+template <class H, class B>
+concept AnswersByClasses = SplittableHead<H, B> && requires(const H& head, const Variable<B>& x, Pass<B>& pass) {
+    { head.classes(x, pass) } -> std::same_as<Tensor<B, std::uint8_t>>;
+    { head.classes_after_first_layer(x, pass) } -> std::same_as<Tensor<B, std::uint8_t>>;
+};
 
 /// Options of a head.
 struct HeadOptions {
@@ -82,6 +91,17 @@ public:
     FirstLayer<B> first_layer() const { return {convs_[0].second, norms_[0].second, Activation::relu}; }
     Variable<B> after_first_layer(const Variable<B>& x, Pass<B>& pass) const { return logits_from(1, x, pass); }
 
+    Tensor<B, std::uint8_t> classes(const Variable<B>& fused, Pass<B>& pass) const
+        requires joins_head_ends<B>
+    {
+        return answer_from<std::uint8_t>(0, fused, pass);
+    }
+    Tensor<B, std::uint8_t> classes_after_first_layer(const Variable<B>& x, Pass<B>& pass) const
+        requires joins_head_ends<B>
+    {
+        return answer_from<std::uint8_t>(1, x, pass);
+    }
+
     /// Channels after each 3×3 convolution.
     std::vector<Index> widths() const {
         std::vector<Index> widths;
@@ -98,9 +118,41 @@ public:
 
 private:
     Variable<B> logits_from(std::size_t layer, Variable<B> x, Pass<B>& pass) const {
+        if constexpr (joins_head_ends<B>)
+            if (!pass.tape()) return Variable<B>(answer_from<typename B::Scalar>(layer, x, pass));
         for (std::size_t i = layer; i < norms_.size(); ++i)
             x = convolve_and_normalise(convs_[i].second, norms_[i].second, Activation::relu, x, pass);
         return convs_.back().second(x, pass);
+    }
+
+    // Logits or, as bytes, classes. The backend joins what comes last where it can.
+    template <class T>
+    Tensor<B, T> answer_from(std::size_t layer, Variable<B> x, Pass<B>& pass) const {
+        constexpr bool logits = std::same_as<T, typename B::Scalar>;
+        const auto& last = convs_.back().second;
+        B& backend = pass.backend();
+        for (std::size_t i = layer; i < norms_.size(); ++i) {
+            const auto& conv = convs_[i].second;
+            HeadEnd<B> end{.w = conv.weight().value, .window = conv.window(), .last = last.weight().value,
+                           .bias = last.bias()->value};
+            if (!pass.tape() && i + 1 == norms_.size() && x.shape().channels == conv.options().in &&
+                backend.joins_head_end(end)) {
+                const auto [scale, shift] = by_running_statistics(norms_[i].second);
+                end.scale = scale;
+                end.shift = shift;
+                const Tensor<B, T> y(backend, x.shape().with_channels(logits ? last.options().out : 1));
+                backend.finish_head(operand_of(x), end, y);
+                return y;
+            }
+            x = convolve_and_normalise(conv, norms_[i].second, Activation::relu, x, pass);
+        }
+        const Tensor<B> value = value_of(last(x, pass));
+        if constexpr (logits) return value;
+        else {
+            const Tensor<B, T> codes(backend, value.shape().with_channels(1));
+            backend.arg_max(value, codes);
+            return codes;
+        }
     }
 
     std::vector<std::pair<std::string, Conv2d<B>>> convs_;

@@ -104,20 +104,17 @@ public:
     [[gnu::cold]]
     InlineVector<Variable<B>, 4> compare(const Variable<B>& features, std::span<const Pair> pairs, Pass<B>& pass,
                                          HeadSplit split = HeadSplit::automatic) const {
-        if (split == HeadSplit::always || (split == HeadSplit::automatic && splitting_pays(pairs)))
-            return compare_split(features, pairs, pass);
-        const auto fused = fuse(features, pairs);
-        const typename Pass<B>::Groups one_group(pass, 1);
-        InlineVector<Variable<B>, 4> logits;
-        if constexpr (joins)
-            if (const auto all = detail::joint_layers(heads_, pass); all.joined()) {
-                const auto first = detail::run_joint_layers(all, fused, pass);
-                for (std::size_t task = 0; task < heads_.size(); ++task)
-                    logits.push_back(heads_[task].second.after_first_layer(first[task], pass));
-                return logits;
-            }
-        for (const auto& head : heads_) logits.push_back(head.second(fused, pass));
-        return logits;
+        return answers<Logits>(features, pairs, pass, split);
+    }
+
+    /// Classes of every task's pixels: the first largest of what `compare` gives.
+    ///
+    /// @shape features (N, H, W, f) → for each task (number of pairs, H, W, 1)
+    InlineVector<Tensor<B, std::uint8_t>, 4> classes(const Variable<B>& features, std::span<const Pair> pairs,
+                                                     Pass<B>& pass, HeadSplit split = HeadSplit::automatic) const
+        requires AnswersByClasses<TaskHead, B>
+    {
+        return answers<Classes>(features, pairs, pass, split);
     }
 
     /// Gives it auxiliary heads for the decoder's coarser levels, unless it has them; its parameters move to a new buffer.
@@ -183,12 +180,14 @@ public:
     ///
     /// @throws ShapeError if an index is out of range; OptionError if the maps are of another kind of pass
     InlineVector<Variable<B>, 4> compare(const SlotMaps<B>& maps, std::span<const Pair> pairs, Pass<B>& pass) const {
-        InlineVector<Index, 256> queries, partners;
-        for (const Pair& pair : pairs) {
-            queries.push_back(pair.query);
-            partners.push_back(pair.partner);
-        }
-        return compare_slots(maps, queries, partners, pass);
+        return answers<Logits>(maps, pairs, pass);
+    }
+    /// Their first largest channels.
+    InlineVector<Tensor<B, std::uint8_t>, 4> classes(const SlotMaps<B>& maps, std::span<const Pair> pairs,
+                                                     Pass<B>& pass) const
+        requires AnswersByClasses<TaskHead, B>
+    {
+        return answers<Classes>(maps, pairs, pass);
     }
 
     const std::vector<std::string>& tasks() const { return tasks_; }
@@ -215,6 +214,55 @@ public:
 private:
     static constexpr bool joins = joins_convolutions<B> && SplittableHead<TaskHead, B>;
 
+    // What is asked of heads.
+    struct Logits {
+        using Answer = Variable<B>;
+        static Answer of(const TaskHead& head, const Variable<B>& fused, Pass<B>& pass) { return head(fused, pass); }
+        static Answer after_first_layer(const TaskHead& head, const Variable<B>& x, Pass<B>& pass) {
+            return head.after_first_layer(x, pass);
+        }
+    };
+    struct Classes {
+        using Answer = Tensor<B, std::uint8_t>;
+        static Answer of(const TaskHead& head, const Variable<B>& fused, Pass<B>& pass) {
+            return head.classes(fused, pass);
+        }
+        static Answer after_first_layer(const TaskHead& head, const Variable<B>& x, Pass<B>& pass) {
+            return head.classes_after_first_layer(x, pass);
+        }
+    };
+
+    template <class Asked>
+    [[gnu::cold]]
+    InlineVector<typename Asked::Answer, 4> answers(const Variable<B>& features, std::span<const Pair> pairs,
+                                                    Pass<B>& pass, HeadSplit split) const {
+        if (split == HeadSplit::always || (split == HeadSplit::automatic && splitting_pays(pairs)))
+            return answers_of_split<Asked>(features, pairs, pass);
+        const auto fused = fuse(features, pairs);
+        const typename Pass<B>::Groups one_group(pass, 1);
+        InlineVector<typename Asked::Answer, 4> all;
+        if constexpr (joins)
+            if (const auto layers = detail::joint_layers(heads_, pass); layers.joined()) {
+                const auto first = detail::run_joint_layers(layers, fused, pass);
+                for (std::size_t task = 0; task < heads_.size(); ++task)
+                    all.push_back(Asked::after_first_layer(heads_[task].second, first[task], pass));
+                return all;
+            }
+        for (const auto& head : heads_) all.push_back(Asked::of(head.second, fused, pass));
+        return all;
+    }
+
+    template <class Asked>
+    InlineVector<typename Asked::Answer, 4> answers(const SlotMaps<B>& maps, std::span<const Pair> pairs,
+                                                    Pass<B>& pass) const {
+        InlineVector<Index, 256> queries, partners;
+        for (const Pair& pair : pairs) {
+            queries.push_back(pair.query);
+            partners.push_back(pair.partner);
+        }
+        return answers_of_slots<Asked>(maps, queries, partners, pass);
+    }
+
     Variable<B> fuse(const Variable<B>& features, std::span<const Pair> pairs) const {
         InlineVector<Index, 256> queries, partners;
         for (const Pair& pair : pairs) {
@@ -240,9 +288,10 @@ private:
         return 4 * features * (queries.count() + partners.count()) <= 3 * whole;
     }
 
+    template <class Asked>
     [[gnu::cold]]
-    InlineVector<Variable<B>, 4> compare_split(const Variable<B>& features, std::span<const Pair> pairs,
-                                               Pass<B>& pass) const {
+    InlineVector<typename Asked::Answer, 4> answers_of_split(const Variable<B>& features, std::span<const Pair> pairs,
+                                                             Pass<B>& pass) const {
         detail::NamedFrames queries, partners;
         for (const Pair& pair : pairs) queries.name(pair.query);
         const auto slots = detail::slots_of<B>(fusion_, backbone_.feature_channels());
@@ -257,8 +306,8 @@ private:
             return all ? features : gather_frames<B>(features, named.frames);
         };
         const auto query = gathered(queries);
-        return compare_slots(slot_maps(query, together ? query : gathered(partners), pass), queries.places,
-                             partners.places, pass);
+        return answers_of_slots<Asked>(slot_maps(query, together ? query : gathered(partners), pass), queries.places,
+                                       partners.places, pass);
     }
 
     [[gnu::cold]] SlotMaps<B> slot_maps(const Variable<B>& query, const Variable<B>& partner, Pass<B>& pass) const {
@@ -295,28 +344,30 @@ private:
         return result;
     }
 
+    template <class Asked>
     [[gnu::cold]]
-    InlineVector<Variable<B>, 4> compare_slots(const SlotMaps<B>& maps, std::span<const Index> queries,
-                                               std::span<const Index> partners, Pass<B>& pass) const {
+    InlineVector<typename Asked::Answer, 4> answers_of_slots(const SlotMaps<B>& maps, std::span<const Index> queries,
+                                                             std::span<const Index> partners, Pass<B>& pass) const {
         require<OptionError>(splits() && maps.maps.size() == heads_.size() * maps.per_task,
                              "Siamese::compare: the slot maps are of another model");
         require<OptionError>(maps.folded == detail::folds(pass), "Siamese::compare: slot maps of ",
                              maps.folded ? "evaluation" : "training", " in a pass for ",
                              maps.folded ? "training" : "evaluation",
                              "; make them by slots(features, pass) of its kind");
-        InlineVector<Variable<B>, 4> logits;
+        InlineVector<typename Asked::Answer, 4> all;
         if constexpr (SplittableHead<TaskHead, B>) {
             const FusedSlots slots = *detail::slots_of<B>(fusion_, backbone_.feature_channels());
             const typename Pass<B>::Groups one_group(pass, 1);
             for (std::size_t task = 0; task < heads_.size(); ++task) {
                 const auto& head = heads_[task].second;
-                logits.push_back(head.after_first_layer(
+                all.push_back(Asked::after_first_layer(
+                    head,
                     detail::combine_slots(head.first_layer(), slots, maps.query(task), queries, maps.partner(task),
                                           partners, pass),
                     pass));
             }
         }
-        return logits;
+        return all;
     }
 
     Backbone backbone_;

@@ -7,6 +7,12 @@
 #include <mtdn/backend/options.hpp>
 
 namespace mtdn::detail::cuda {
+
+/// Whether more never comes to less.
+constexpr bool never_decreases(Activation activation) {
+    return activation != Activation::silu && activation != Activation::gelu && activation != Activation::absolute;
+}
+
 inline namespace MTDN_KERNELS {
 
 MTDN_DEVICE inline float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }

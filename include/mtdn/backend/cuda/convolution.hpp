@@ -181,16 +181,24 @@ Operand<CudaFor<D>> taps_of(View<CudaFor<D>, const float> y) {
 template <class D>
 void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window,
                           Activation activation, Out y) {
+    convolve(x, w, scale, bias, window, activation, y, SquareExtremes<CudaFor>{});
+}
+template <class D>
+void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, const Window& window,
+                          Activation activation, Out y, const SquareExtremes<CudaFor>& extremes) {
     using namespace detail::cuda;
-    if (x.parts().size() > Parts::capacity) return convolve(whole(x), w, scale, bias, window, activation, y);
+    if (x.parts().size() > Parts::capacity)
+        return convolve(whole(x), w, scale, bias, window, activation, y, extremes);
     const StoreActivated store{y, scale.data, bias.data, activation};
     if (by_library(*queue_, [&](auto number) {
             convolve_by_library<decltype(number)>(*queue_, x, w, window, store, y);
         }))
         return;
     if (tiled(queue_->precision(), window)) {
-        if (!by_fours(x)) return convolve(whole(x), w, scale, bias, window, activation, y);
-        return convolve_tiled(*queue_, job_of(x, w, window, store, y));
+        if (!by_fours(x)) return convolve(whole(x), w, scale, bias, window, activation, y, extremes);
+        auto job = job_of(x, w, window, store, y);
+        job.extremes = extremes;
+        return convolve_tiled(*queue_, job);
     }
     const ProductPlan plan = product_plan(y.shape.pixels(), y.shape.channels, w.shape.pixels(), false);
     multiply_matrices(*queue_, plan, patches_of(Parts(x), x.shape(), y.shape, window), Plain{w.data, w.stride},
@@ -200,17 +208,30 @@ void CudaFor<D>::convolve(const Operand<CudaFor>& x, In w, In scale, In bias, co
 template <class D>
 void CudaFor<D>::convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean,
                                           Out variance) {
+    convolve_with_statistics(x, w, window, y, mean, variance, SquareExtremes<CudaFor>{});
+}
+template <class D>
+void CudaFor<D>::convolve_with_statistics(const Operand<CudaFor>& x, In w, const Window& window, Out y, Out mean,
+                                          Out variance, const SquareExtremes<CudaFor>& extremes) {
     using namespace detail::cuda;
     const bool library = by_library(*queue_, [](auto) {});
     if (library || !tiled(queue_->precision(), window)) {
         convolve(x, w, In{}, In{}, window, Activation::identity, y);
         return batch_statistics(y, mean, variance);
     }
-    if (!by_fours(x)) return convolve_with_statistics(whole(x), w, window, y, mean, variance);
+    if (!by_fours(x)) return convolve_with_statistics(whole(x), w, window, y, mean, variance, extremes);
     auto job = job_of(x, w, window, StoreActivated{y, nullptr, nullptr, Activation::identity}, y);
     job.mean = mean;
     job.variance = variance;
+    job.extremes = extremes;
     convolve_tiled(*queue_, job);
+}
+
+template <class D>
+bool CudaFor<D>::pools_convolution(In, const Window& window, Activation activation) const {
+    using namespace detail::cuda;
+    return !by_library(*queue_, [](auto) {}) && tiled(queue_->precision(), window) && window.kernel == 3 &&
+           never_decreases(activation);
 }
 
 template <class D>

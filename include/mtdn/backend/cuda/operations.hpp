@@ -6,6 +6,7 @@
 #include <mtdn/backend/cuda/convolution.hpp>
 #include <mtdn/backend/cuda/elements.hpp>
 #include <mtdn/backend/cuda/frame_moves.hpp>
+#include <mtdn/backend/cuda/head_end.hpp>
 #include <mtdn/backend/cuda/last_pixels.hpp>
 #include <mtdn/backend/cuda/normalisation.hpp>
 #include <mtdn/backend/cuda/optimiser.hpp>

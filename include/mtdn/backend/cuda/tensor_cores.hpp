@@ -187,8 +187,12 @@ struct StoreActivated {
     const float* scale;  // or null
     const float* bias;   // or null
     Activation activation;
+    /// Before the activation.
+    MTDN_DEVICE float linear(int j, float sum) const {
+        return (scale ? scale[j] * sum : sum) + (bias ? bias[j] : 0.0F);
+    }
     MTDN_DEVICE void operator()(int i, int j, float sum, int) const {
-        y.at(i, j) = activated(activation, (scale ? scale[j] * sum : sum) + (bias ? bias[j] : 0.0F));
+        y.at(i, j) = activated(activation, linear(j, sum));
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include <mtdn/backend/cuda/channel_sums.hpp>
 #include <mtdn/backend/cuda/tile_moments.hpp>
+#include <mtdn/backend/pooled_convolutions.hpp>
 
 // Convolutions of stride 1 by tensor cores, and their way back to the data, which is one of them.
 
@@ -57,6 +58,12 @@ struct PackWeights {
     }
 };
 
+/// `SquareExtremes` as kernels take them.
+struct TileExtremes {
+    Pixels<float> y{};  // null where nobody wants them
+    const float* sign = nullptr;
+};
+
 /// Convolution of stride 1, y = activation(x ⋆ w + bias). Where the output's grid has a step of 2, a pixel's channels
 /// (tap, o) go to channel o of the pixel that the tap of a 2×2 window stands for.
 ///
@@ -99,6 +106,7 @@ struct TiledConvolution {
     StoreActivated store;
     TileMoments moments;
     TileSlopes slopes;
+    TileExtremes extremes;
 
     template <class Block>
     MTDN_DEVICE void operator()(Block& block) const {
@@ -218,6 +226,8 @@ private:
             each_pixel(origin, share, [&](int pixel, int y_pixel) {
                 store(y_pixel + to, y_channel % stored, sum_of(pixel), 0);
             });
+            if constexpr (Kernel == 3 && Source::values == 1)
+                if (extremes.y.data) store_extremes(origin, share, y_channel, sum_of);
         }
         const Index tile = split(number, plan.channel_tiles).quotient;
         if (slopes.slopes) {
@@ -253,6 +263,28 @@ private:
         if (thread % (threads / Wide) >= 32 || y_channel >= out) return;
         moments.means[tile * out + y_channel] = mean;
         moments.squares[tile * out + y_channel] = squares;
+    }
+
+    /// Stores an extreme of each 2×2 square of a channel, of which the warp has all four pixels or the image has not.
+    template <class SumOf>
+    MTDN_DEVICE void store_extremes(const Origin& origin, const Share& share, int channel, const SumOf& sum_of) const {
+        const bool smallest = extremes.sign && extremes.sign[channel] < 0;
+        const int top = origin.row + share.row, left = origin.column + share.column;
+        MTDN_ROLL
+        for (int i = 0; i < own_rows && top + i + 1 < output.height; i += 2)
+            MTDN_UNROLL
+            for (int j = 0; j < own_columns; j += 2)
+                if (left + j + 1 < output.width) {
+                    float best = store.linear(channel, sum_of(i * own_columns + j));
+                    MTDN_UNROLL
+                    for (int tap = 1; tap < 4; ++tap) {
+                        const float value = store.linear(channel, sum_of((i + tap / 2) * own_columns + j + tap % 2));
+                        if (smallest ? value < best : value > best) best = value;
+                    }
+                    const int row = origin.frame * (output.height / 2) + (top + i) / 2;
+                    extremes.y.at(row * (output.width / 2) + (left + j) / 2, channel) =
+                        activated(store.activation, best);
+                }
     }
 
     /// f(number in the warp's 4 × 16 pixels, number in the image) for those that the image has.
@@ -322,6 +354,7 @@ struct TiledJob {
     View<CudaFor<D>, float> mean{}, variance{};  // of what is stored as it is; or empty
     int input_step = 1, output_step = 1;         // of their grids
     SlopeSums<CudaFor<D>> norm{};                // whose sums of what is stored as it is are wanted; or empty
+    SquareExtremes<CudaFor<D>> extremes{};       // of what is stored; or empty
 };
 
 template <class Cores, int Kernel, int Wide, class D, class Source>
@@ -339,7 +372,8 @@ void convolve_tiled(Queue<D>& queue, const TiledJob<D, Source>& job) {
         const auto channels = static_cast<int>(out);
         launch(queue, plan.blocks,
                Body{plan, job.x, from, to, static_cast<int>(job.padding), channels,
-                    channels / (job.output_step * job.output_step), packed.data(), job.store, moments, slopes});
+                    channels / (job.output_step * job.output_step), packed.data(), job.store, moments, slopes,
+                    {job.extremes.y, job.extremes.sign.data}});
     };
     if (!job.mean && !job.norm) return convolve({}, {});
     const Index groups = job.norm ? job.norm.mean.shape.frames : job.mean.shape.frames;
