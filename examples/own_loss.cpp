@@ -22,7 +22,7 @@ struct BrierLoss {
         const auto classes = static_cast<std::size_t>(logits.shape().channels);
         const auto ignored = static_cast<std::size_t>(std::count(y.begin(), y.end(), mtdn::ignore_label));
         const auto counted = static_cast<double>(y.size() - ignored);
-        std::vector<Scalar> slopes(z.size());
+        std::vector<Scalar> gradients(z.size());
         std::vector<double> p(classes);
         double loss = 0;
         for (std::size_t pixel = 0; pixel < y.size(); ++pixel) {
@@ -39,15 +39,17 @@ struct BrierLoss {
                 mean += p[c] * error;
             }
             for (std::size_t c = 0; c < classes; ++c)
-                slopes[pixel * classes + c] = static_cast<Scalar>(2 * weight * p[c] * (p[c] - (c == y[pixel]) - mean));
+                gradients[pixel * classes + c] =
+                    static_cast<Scalar>(2 * weight * p[c] * (p[c] - (c == y[pixel]) - mean));
         }
-        mtdn::Tensor<B> result(logits.backend(), mtdn::vector_shape(1)), slope(logits.backend(), logits.shape());
+        mtdn::Tensor<B> result(logits.backend(), mtdn::vector_shape(1)), gradient(logits.backend(), logits.shape());
         logits.backend().fill(result, loss);
-        mtdn::upload(std::span<const Scalar>(slopes), slope);
+        mtdn::upload(std::span<const Scalar>(gradients), gradient);
         return mtdn::record_result<B>(logits.tape(), logits.needs_gradient(), result,
-                                      [logits, slope](mtdn::Tape<B>& tape, const mtdn::Tensor<B>& dloss) {
+                                      [logits, gradient](mtdn::Tape<B>& tape, const mtdn::Tensor<B>& dloss) {
                                           const mtdn::Tensor<B> dlogits(tape.backend(), logits.shape());
-                                          tape.backend().combine(mtdn::number_in(dloss), slope, 0, slope, dlogits);
+                                          tape.backend().combine(mtdn::number_in(dloss), gradient, 0, gradient,
+                                                                 dlogits);
                                           mtdn::add_gradient(tape, logits, dlogits);
                                       });
     }

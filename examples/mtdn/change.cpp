@@ -62,7 +62,8 @@ void add_change(CLI::App& app, Common& common) {
         int white = 0;
     };
     auto options = std::make_shared<Options>();
-    auto* command = app.add_subcommand("change", "Shows the change between two frames: a map and the logits of every task");
+    auto* command =
+        app.add_subcommand("change", "Shows the change between two frames: a map and the logits of every task");
     add_device(*command, common);
     add_precision(*command, common);
     command->add_option("--model", options->model, "Weights (.safetensors)")->required();

@@ -29,11 +29,13 @@ void add_convert(CLI::App& app, Common& common) {
         bool half = false, grey = false;
     };
     auto options = std::make_shared<Options>();
-    auto* command = app.add_subcommand("convert", "Writes a model's weights again: smaller, for grey frames, or with a description");
+    auto* command = app.add_subcommand(
+        "convert", "Writes a model's weights again: smaller, for grey frames, or with a description");
     command->add_option("--model", options->model, "Weights (.safetensors)")->required();
     command->add_option("--out", options->out, "File to write")->required();
     command->add_flag("--half", options->half, "Convolutions' weights in half precision, half the bytes");
-    command->add_flag("--grey", options->grey, "One input channel in place of three copies of a grey frame; the same function");
+    command->add_flag("--grey", options->grey,
+                      "One input channel in place of three copies of a grey frame; the same function");
     command->footer("Example: mtdn convert --model runs/film/best.safetensors --out film.safetensors --half --grey");
     command->callback([options, &common] {
         convert(options->model, options->out, options->half, options->grey, common);

@@ -13,7 +13,8 @@ void add_cut(CLI::App& app, Common& common) {
         int white = 0;
     };
     auto options = std::make_shared<Options>();
-    auto* command = app.add_subcommand("cut", "Cuts regions out of a film of any length: a dataset, one sequence a region");
+    auto* command =
+        app.add_subcommand("cut", "Cuts regions out of a film of any length: a dataset, one sequence a region");
     command->add_option("--frames", options->frames, "Folder of frames, or a TIFF file of several pages")->required();
     command->add_option("--regions", options->regions,
                         "CSV file: name,x,y,width,height in pixels from the upper left corner and, where wanted, "

@@ -38,7 +38,8 @@ public:
         return mtdn::load_backbone(file, model_).warnings;
     }
     void save(const std::filesystem::path& file, bool half) const override {
-        mtdn::save_weights(file, model_, {.precision = half ? mtdn::WeightPrecision::half : mtdn::WeightPrecision::single});
+        mtdn::save_weights(file, model_,
+                           {.precision = half ? mtdn::WeightPrecision::half : mtdn::WeightPrecision::single});
     }
 
     mtdn::Segmentation segment(const mtdn::Images& frames, const mtdn::AnyPredictionFusion& fusion,

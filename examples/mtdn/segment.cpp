@@ -90,8 +90,10 @@ void write_sequence(const SegmentCommand& c, const mtdn::Sequence& sequence, con
 
 void segment_live(const SegmentCommand& c, const Common& common, const Network& network) {
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --watch writes masks alone");
-    mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(), "segment: --watch takes neither --flips nor --inside");
-    mtdn::require<mtdn::OptionError>(c.tile == 0 && c.split.empty(), "segment: --watch takes neither --tile nor --split");
+    mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(),
+                                     "segment: --watch takes neither --flips nor --inside");
+    mtdn::require<mtdn::OptionError>(c.tile == 0 && c.split.empty(),
+                                     "segment: --watch takes neither --tile nor --split");
     WatchOptions options{.folder = c.watch, .out = c.out, .name = name_of_film(c, c.watch), .fusion = c.fusion};
     options.idle_seconds = c.idle_seconds;
     options.white = c.white;
@@ -104,9 +106,11 @@ void segment_live(const SegmentCommand& c, const Common& common, const Network& 
 }
 
 void segment_tiles(const SegmentCommand& c, const Common& common, const Network& network) {
-    mtdn::require<mtdn::OptionError>(!c.frames.empty(), "segment: --tile reads a film frame by frame; expected --frames");
+    mtdn::require<mtdn::OptionError>(!c.frames.empty(),
+                                     "segment: --tile reads a film frame by frame; expected --frames");
     mtdn::require<mtdn::OptionError>(!c.overlays && !c.uncertainty, "segment: --tile writes masks alone");
-    mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(), "segment: --tile takes neither --flips nor --inside");
+    mtdn::require<mtdn::OptionError>(c.flips == 1 && c.inside.empty(),
+                                     "segment: --tile takes neither --flips nor --inside");
     LargeOptions options{.film = c.frames, .out = c.out, .name = name_of_film(c, c.frames), .stacks = c.stacks};
     options.white = c.white;
     options.fusion = mtdn::prediction_fusion(c.fusion, c.ensemble);

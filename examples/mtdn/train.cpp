@@ -108,8 +108,10 @@ void add_training_options(CLI::App& command, TrainCommand& c, Common& common) {
         ->check(CLI::NonNegativeNumber);
     c.keep(command, "precision", common.machine.precision, precision_help)
         ->check(CLI::IsMember({"single", "bf16", "tf32", "tf32x3"}));
-    c.keep(command, "tensorboard", c.run.tensorboard, "true: writes its curves to tensorboard/ as TensorBoard reads them, too");
-    c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")->check(CLI::NonNegativeNumber);
+    c.keep(command, "tensorboard", c.run.tensorboard,
+           "true: writes its curves to tensorboard/ as TensorBoard reads them, too");
+    c.keep(command, "checkpoint-seconds", c.run.checkpoint_seconds, "A checkpoint at least so often")
+        ->check(CLI::NonNegativeNumber);
 }
 
 void require_training(const mtdn::Dataset& data, const std::string& folder) {
@@ -168,8 +170,8 @@ void train(TrainCommand& c, Common& common, const Ranks& ranks) {
     if (c.resume) take_up(c, common);
     mtdn::require<mtdn::OptionError>(!c.data.empty(), "train: --data is required");
     if (const auto& from = c.recipe.empty() ? std::string() : mtdn::recipe(c.recipe).init; !from.empty())
-        mtdn::require<mtdn::OptionError>(!c.init.empty(), "train: the recipe ", c.recipe, " begins from a run of ", from,
-                                         "; name it by --init");
+        mtdn::require<mtdn::OptionError>(!c.init.empty(), "train: the recipe ", c.recipe, " begins from a run of ",
+                                         from, "; name it by --init");
     const auto data = mtdn::read_dataset(c.data, {.only_tasks = c.tasks});
     if (c.run.writes) print_warnings(data.warnings());
     require_training(data, c.data);

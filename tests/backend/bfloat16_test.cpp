@@ -66,7 +66,7 @@ std::vector<std::vector<double>> passes(B& backend, const Layer& layer, double f
         return exact_values(backend, shape, seed, factor);
     };
     const auto x = values(layer.x, 1), w = values(layer.w(), 2), dy = values(layer.y(), 3);
-    const auto transposed = values(wt, 4), slopes = values(doubled, 5);
+    const auto transposed = values(wt, 4), gradients = values(doubled, 5);
     const Tensor<B> y(backend, layer.y()), dx(backend, layer.x), dw(backend, layer.w()), up(backend, doubled),
         down(backend, layer.x), dt(backend, wt), none;
     backend.convolve(x, w, none, none, layer.window, Activation::identity, y);
@@ -74,9 +74,9 @@ std::vector<std::vector<double>> passes(B& backend, const Layer& layer, double f
     backend.fill(dw, 0);
     backend.convolve_backward_weights(x, dy, layer.window, dw, none);
     backend.transposed_convolve(x, transposed, none, up);
-    backend.transposed_convolve_backward_data(slopes, transposed, down);
+    backend.transposed_convolve_backward_data(gradients, transposed, down);
     backend.fill(dt, 0);
-    backend.transposed_convolve_backward_weights(x, slopes, dt, none);
+    backend.transposed_convolve_backward_weights(x, gradients, dt, none);
     std::vector<std::vector<double>> results;
     for (const auto& tensor : {y, dx, dw, up, down, dt}) {
         const auto numbers = values_of(tensor);

@@ -110,15 +110,15 @@ TEMPLATE_TEST_CASE("the largest of equals is the first", "", MTDN_TESTED_BACKEND
     CHECK(values_of(dx) == std::vector<T>{7, 0, 0, 0});
 }
 
-TEMPLATE_TEST_CASE("losses and their slopes stay finite for logits as far apart as they can be", "",
+TEMPLATE_TEST_CASE("losses and their gradients stay finite for logits as far apart as they can be", "",
                    MTDN_TESTED_BACKENDS) {
     using T = typename TestType::Scalar;
     TestType backend;
-    Tensor<TestType> logits(backend, {1, 1, 2, 2}), slopes(backend, {1, 1, 2, 2});
+    Tensor<TestType> logits(backend, {1, 1, 2, 2}), gradients(backend, {1, 1, 2, 2});
     Tensor<TestType> loss(backend, vector_shape(1)), divisor(backend, vector_shape(1)), one(backend, vector_shape(1));
-    Tensor<TestType> sums(backend, {3, 1, 1, 2}), sum_slopes(backend, {2, 1, 1, 2});
+    Tensor<TestType> sums(backend, {3, 1, 1, 2}), sum_gradients(backend, {2, 1, 1, 2});
     backend.fill(one, 1);
-    backend.fill(sum_slopes, 1);
+    backend.fill(sum_gradients, 1);
     Tensor<TestType, std::uint8_t> labels(backend, {1, 1, 2, 1});
     const std::vector<std::uint8_t> right_and_wrong{0, 1};
     backend.upload(std::span<const std::uint8_t>(right_and_wrong), View<TestType, std::uint8_t>(labels));
@@ -137,13 +137,14 @@ TEMPLATE_TEST_CASE("losses and their slopes stay finite for logits as far apart 
                 backend.focal_loss(logits, labels, Tensor<TestType>(), options, loss, divisor);
                 CHECK(finite(loss));
                 CHECK(values_of(loss)[0] > T(1));
-                backend.focal_loss_backward(logits, labels, Tensor<TestType>(), options, divisor, one, slopes);
-                CHECK(finite(slopes));
-                if (smoothing == 0) CHECK(values_of(slopes)[2] == Approx(0.5));  // one of two pixels, hopelessly wrong
+                backend.focal_loss_backward(logits, labels, Tensor<TestType>(), options, divisor, one, gradients);
+                CHECK(finite(gradients));
+                if (smoothing == 0)
+                    CHECK(values_of(gradients)[2] == Approx(0.5));  // one of two pixels, hopelessly wrong
             }
         backend.overlap_sums(logits, labels, sums);
         CHECK(values_of(sums) == std::vector<T>{1, 0, 2, 0, 1, 1});
-        backend.overlap_backward(logits, labels, sum_slopes, slopes);
-        CHECK(finite(slopes));
+        backend.overlap_backward(logits, labels, sum_gradients, gradients);
+        CHECK(finite(gradients));
     }
 }

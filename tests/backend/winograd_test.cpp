@@ -35,14 +35,14 @@ struct Passes {
             return tensor;
         };
         const Shape out = n.x.with_channels(n.out), statistic{groups, 1, 1, n.out};
-        const auto x = normal(n.x), w = normal({3, 3, n.x.channels, n.out}), slopes = normal(out);
+        const auto x = normal(n.x), w = normal({3, 3, n.x.channels, n.out}), gradients = normal(out);
         const Tensor<Cpu> result(cpu, out), back(cpu, n.x), gradient(cpu, w.shape()), m(cpu, statistic),
             v(cpu, statistic);
         const Window window{.kernel = 3, .padding = 1};
         cpu.convolve_with_statistics(x, w, window, result, m, v);
-        cpu.convolve_backward_data(slopes, w, window, back);
+        cpu.convolve_backward_data(gradients, w, window, back);
         cpu.fill(gradient, 0);
-        cpu.convolve_backward_weights(x, slopes, window, gradient, Tensor<Cpu>());
+        cpu.convolve_backward_weights(x, gradients, window, gradient, Tensor<Cpu>());
         y = values_of(result);
         dx = values_of(back);
         dw = values_of(gradient);

@@ -22,7 +22,7 @@ struct ExactConvolution {
     Index out;
     Window window;
     Activation activation = Activation::identity;
-    cases::Layout layout = cases::Layout::whole;  // of what comes out, and of its slopes
+    cases::Layout layout = cases::Layout::whole;  // of what comes out, and of its gradients
 
     Shape x() const {
         Index channels = 0;

@@ -34,11 +34,11 @@ TEST_CASE("operands of more parts than a kernel takes, and more frames than its 
 
         std::vector<Index> order;
         for (Index i = 0; i < 150; ++i) order.push_back(i * 7 % 3);
-        const auto frames = operands.random({3, 2, 2, 5}), slopes = operands.random({150, 2, 2, 5});
+        const auto frames = operands.random({3, 2, 2, 5}), gradients = operands.random({150, 2, 2, 5});
         const auto gathered = operands.result({150, 2, 2, 5}), spread = operands.result({3, 2, 2, 5});
         const auto sums = operands.result({150, 2, 2, 5});
         backend.gather_frames(frames, order, gathered);
-        backend.gather_frames_backward(slopes, order, spread);
+        backend.gather_frames_backward(gradients, order, spread);
         backend.combine_frames(2, frames, order, -1, frames, order, Tensor<B>(), Activation::identity, sums);
         const auto results = operands.ready({}).results;
         std::vector<std::vector<typename B::Scalar>> values;

@@ -80,8 +80,8 @@ TEST_CASE("steps that are played back, from frames on the device, are those that
 TEST_CASE("a step that is played back copies one list to the device, and takes no memory") {
     Emulated emulated;
     Random random{7};
-    Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{}, even_film().tasks(),
-                  random};
+    Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{},
+                  even_film().tasks(), random};
     const auto film = synthesize({.sequences = 3, .frames = 6, .size = 32});
     const std::string loss = GENERATE("focal", "focal+dice");
     INFO(loss);
@@ -102,8 +102,8 @@ TEST_CASE("a step that is played back copies one list to the device, and takes n
 TEST_CASE("a loss that is no number is told a step late, with the number of its batch") {
     Emulated emulated;
     Random random{7};
-    Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{}, even_film().tasks(),
-                  random};
+    Siamese model{UNet{emulated, {.in_channels = 1, .width = 4, .depth = 1}, random}, Concatenate{},
+                  even_film().tasks(), random};
     const std::string loss = GENERATE("focal", "dice");
     INFO(loss);
     Trainer<decltype(model)> trainer(

@@ -11,7 +11,7 @@
 #include "../cuda/head_end.hpp"
 #include "../cuda/joined_loss.hpp"
 #include "../cuda/overlap_loss.hpp"
-#include "../cuda/pending_slopes.hpp"
+#include "../cuda/pending_gradients.hpp"
 #include "../cuda/pooled_convolutions.hpp"
 #include "../cuda/rounded_convolutions.hpp"
 #include "tested.hpp"
@@ -82,9 +82,9 @@ void check_precision(const Asked& of, bool table, Failures& failures) {
         failures.add(name + ": ends of heads", testing::check_head_end(fast));
         failures.add(name + ": convolutions that pool", testing::check_pooled_convolutions(fast));
     }
-    failures.add(name + ": slopes that wait for a batch norm's way back",
-                 testing::check_pending_slopes(fast, !with_cudnn));
-    failures.add(name + ": sums of a batch norm's way back", testing::check_slope_sums(fast, true, with_cudnn));
+    failures.add(name + ": gradients that wait for a batch norm's way back",
+                 testing::check_pending_gradients(fast, !with_cudnn));
+    failures.add(name + ": sums of a batch norm's way back", testing::check_gradient_sums(fast, true, with_cudnn));
     Reference<double> exact;
     const testing::cases::Convolution small{.x = {2, 13, 20, 40}, .out = 36, .window = {.padding = 1}};
     failures.add(name + ": of operands rounded first, against the reference",
@@ -131,8 +131,9 @@ int main(int argc, char** argv) try {
         failures.add("single: twice the same bits", testing::check_equal_bits(*gpu, again));
         if (!with_cudnn) failures.add("single: exact convolutions", testing::check_exact_convolutions(*gpu));
         failures.add("single: losses of overlaps, played back", testing::check_overlap_loss(*gpu));
-        failures.add("single: slopes that wait for a batch norm's way back", testing::check_pending_slopes(*gpu, false));
-        failures.add("single: sums of a batch norm's way back", testing::check_slope_sums(*gpu, false));
+        failures.add("single: gradients that wait for a batch norm's way back",
+                     testing::check_pending_gradients(*gpu, false));
+        failures.add("single: sums of a batch norm's way back", testing::check_gradient_sums(*gpu, false));
         if (with_cudnn) {
             Tested simple({.simple = true});
             for (const auto& c : testing::network_convolutions())

@@ -41,8 +41,8 @@ TEST_CASE("every command says what it does, with an example, and a wrong call is
     const Scratch scratch;
     CHECK(mtdn_run(scratch, "--help").status == 0);
     CHECK(mtdn_run(scratch, "--version").out == "0.1.0\n");
-    for (const std::string command : {"synthesize", "info", "train", "convert", "cut", "segment", "change", "evaluate", "score",
-                                      "kinetics", "reproduce", "tune", "plot", "overlay"}) {
+    for (const std::string command : {"synthesize", "info", "train", "convert", "cut", "segment", "change", "evaluate",
+                                      "score", "kinetics", "reproduce", "tune", "plot", "overlay"}) {
         const auto help = mtdn_run(scratch, command + " --help");
         CHECK(help.status == 0);
         CHECK(help.out.find("Example: mtdn " + command) != std::string::npos);
@@ -117,8 +117,8 @@ TEST_CASE("frames of 12 bits in files of 16 are segmented like those of 8 once i
     std::filesystem::copy(film().data + "/" + frames.name + "/frames", scratch / "grey");
     const auto command = "segment --json --name s --model " + film().model + " --out ";
     const auto segment = [&](const std::string& arguments, const std::string& out) {
-        const auto run = mtdn_run(scratch, command + (scratch / out).string() + " --frames " + scratch.folder().string() +
-                                               "/" + arguments);
+        const auto run = mtdn_run(
+            scratch, command + (scratch / out).string() + " --frames " + scratch.folder().string() + "/" + arguments);
         INFO(run.err);
         REQUIRE(run.status == 0);
         return run;

@@ -65,8 +65,8 @@ Steps twenty_steps(const CpuOptions& options, double moved = 0) {
 }  // namespace
 
 // Rounding to bfloat16 moves a weight by 0.0016 of itself (root mean square). At an untrained net ReLU and pooling pass
-// on another pixel's slope wherever two are that close: gradients in single precision move by a fifth when the weights
-// alone do by so much. No arithmetic that rounds to bfloat16 can be expected to come nearer than about that.
+// on another pixel's gradient wherever two are that close: gradients in single precision move by a fifth when the
+// weights alone do by so much. No arithmetic that rounds to bfloat16 can be expected to come nearer than about that.
 TEST_CASE("a whole model in bfloat16 is as near single precision as weights rounded so: logits, gradients, losses") {
     const Steps single = twenty_steps({.threads = 2}), moved = twenty_steps({.threads = 2}, 0.0016);
     const Steps half = twenty_steps({.threads = 2, .precision = Precision::bfloat16});

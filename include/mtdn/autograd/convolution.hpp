@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include <mtdn/autograd/parameter.hpp>
-#include <mtdn/autograd/summed_slopes.hpp>
+#include <mtdn/autograd/summed_gradients.hpp>
 #include <mtdn/autograd/variable.hpp>
 #include <mtdn/backend/pooled_convolutions.hpp>
 
@@ -21,11 +21,11 @@ Tensor<B> gradient_or_zeros(const Tensor<B>& gradient, const Tensor<B>& weight) 
 }
 
 /// As `record_result`, for a convolution's way back, which takes what waits as it is where the backend reads that:
-/// `way_back(tape, dy)` gets the result's gradient, `PendingSlopes`, or, if it `joins`, `PendingLoss`.
+/// `way_back(tape, dy)` gets the result's gradient, `PendingGradients`, or, if it `joins`, `PendingLoss`.
 template <Backend B, class WayBack>
 Variable<B> record_convolution(Tape<B>* tape, bool needed, Tensor<B> result, const Window& window,
                                [[maybe_unused]] bool joins, WayBack&& way_back) {
-    if constexpr (!reads_pending_slopes<B> && !joins_losses<B>) {
+    if constexpr (!reads_pending_gradients<B> && !joins_losses<B>) {
         return record_result<B>(tape, needed, std::move(result), std::forward<WayBack>(way_back));
     } else {
         if (!tape || !needed) return {std::move(result), tape, Tape<B>::no_place};
@@ -34,8 +34,8 @@ Variable<B> record_convolution(Tape<B>* tape, bool needed, Tensor<B> result, con
             if constexpr (joins_losses<B>)
                 if (joins)
                     if (const auto loss = t.take_waiting_loss(place)) return way(t, loss->view());
-            if constexpr (reads_pending_slopes<B>)
-                if (const WaitingSlopes<B> waiting = t.take_waiting(place)) {
+            if constexpr (reads_pending_gradients<B>)
+                if (const WaitingGradients<B> waiting = t.take_waiting(place)) {
                     if (t.backend().reads_pending(waiting.view(), window)) way(t, waiting.view());
                     else way(t, waiting.finished());
                     return;
@@ -97,7 +97,7 @@ Variable<B> convolve(const Variable<B>& x, const Parameter<B>& weight, const std
                 }
                 if (!back) return;
                 const Tensor<B> dx = places.room(tape, in);
-                if constexpr (reads_pending_slopes<B>) {
+                if constexpr (reads_pending_gradients<B>) {
                     detail::add_summed(tape, kept, places, dx, [&](const auto& norm) {
                         return tape.backend().convolve_backward_data(dy, w_value, window, dx, norm);
                     });
@@ -191,7 +191,7 @@ Variable<B> transposed_convolve(const Variable<B>& x, const Parameter<B>& weight
                                         value_of(kept.value(tape)), dy, detail::gradient_or_zeros(dw, w_value), db);
                                 if (!back) return;
                                 Tensor<B> dx(tape.backend(), in);
-                                if constexpr (reads_pending_slopes<B>) {
+                                if constexpr (reads_pending_gradients<B>) {
                                     detail::add_summed(tape, kept, places, dx, [&](const auto& norm) {
                                         return tape.backend().transposed_convolve_backward_data(dy, w_value, dx, norm);
                                     });

@@ -27,7 +27,7 @@ Variable<B> slice_frames(const Variable<B>& x, Index first, Index count) {
         ChannelPart<B> piece{part.tensor.frames(first, count)};
         if (part.pending) {
             const Index group = frames / part.pending.scale.shape().frames, groups = (count + group - 1) / group;
-            // Without the mean: the norm sums the slopes of all frames at once.
+            // Without the mean: the norm sums the gradients of all frames at once.
             piece.pending = {part.pending.scale.frames(first / group, groups),
                              part.pending.shift.frames(first / group, groups), part.pending.activation};
         }

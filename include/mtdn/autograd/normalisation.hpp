@@ -42,7 +42,7 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
         pass.stage(running, mean, variance, pixels, momentum);
     }
     PendingNormalisation<B> pending{Tensor<B>(backend, statistic), Tensor<B>(backend, statistic), activation};
-    if constexpr (reads_pending_slopes<B>)
+    if constexpr (reads_pending_gradients<B>)
         if (own && !shared) pending.mean = mean;
     backend.normalisation(mean, variance, weight.value, bias.value, epsilon, pending.scale, pending.shift);
 
@@ -57,7 +57,7 @@ Variable<B> batch_normalise(const Variable<B>& input, const Parameter<B>& weight
                                   pixels](Tape<B>& t, const Tensor<B>& dy) {
             static_cast<void>(place);  // used by some backends alone
             const Tensor<B> raw = t.kept(kept);
-            if constexpr (reads_pending_slopes<B>)
+            if constexpr (reads_pending_gradients<B>)
                 if (own && !shared) {
                     const Tensor<B> factor(t.backend(), mean.shape()), offset(t.backend(), mean.shape());
                     WaitingSums<B> norm{

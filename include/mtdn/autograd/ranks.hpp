@@ -46,7 +46,7 @@ Index join_statistics(const Tape<B>& tape, Index pixels, const Tensor<B>& mean, 
 /// The way back through a normalisation by the statistics of all ranks, `pixels` of them a group, and its activation.
 ///
 /// As the backend's `normalise_backward` with statistics of its own, in three parts: the gradient with the statistics
-/// held fast, which gives this rank's sums of slopes as well; their sum over ranks; the gradient by the statistics,
+/// held fast, which gives this rank's sums of gradients as well; their sum over ranks; the gradient by the statistics,
 /// which is of the form factor · x + term.
 template <Backend B>
 void normalise_backward_over_ranks(const Tape<B>& tape, const Tensor<B>& x, const Tensor<B>& dy, const Tensor<B>& mean,
@@ -56,17 +56,17 @@ void normalise_backward_over_ranks(const Tape<B>& tape, const Tensor<B>& x, cons
     using Scalar = typename B::Scalar;
     B& backend = tape.backend();
     const Index groups = mean.shape().frames, frames = x.shape().frames / groups;
-    // Per group and channel, of the slopes by what the activation is applied to: products with the standardised x,
+    // Per group and channel, of the gradients by what the activation is applied to: products with the standardised x,
     // sums.
     const Tensor<B> own(backend, {2 * groups, 1, 1, mean.shape().channels});
     backend.fill(own, 0);
     for (Index g = 0; g < groups; ++g) {
-        const Tensor<B> products = own.frames(g, 1), slopes = own.frames(groups + g, 1);
+        const Tensor<B> products = own.frames(g, 1), gradients = own.frames(groups + g, 1);
         backend.normalise_backward(x.frames(g * frames, frames), dy.frames(g * frames, frames), mean.frames(g, 1),
                                    variance.frames(g, 1), weight, bias, epsilon, activation, false,
-                                   dx.frames(g * frames, frames), products, slopes);
+                                   dx.frames(g * frames, frames), products, gradients);
         if (!dweight.empty()) backend.accumulate(products, dweight);
-        if (!dbias.empty()) backend.accumulate(slopes, dbias);
+        if (!dbias.empty()) backend.accumulate(gradients, dbias);
     }
     const auto of_rank = download(own);
     std::vector<double> sums(of_rank.begin(), of_rank.end());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <mtdn/autograd/summed_slopes.hpp>
+#include <mtdn/autograd/summed_gradients.hpp>
 
 namespace mtdn {
 
@@ -13,7 +13,7 @@ Variable<B> record_max_pool(const Variable<B>& x, const Window& window, Tensor<B
                             [kept = KeptVariable<B>(x, x.needs_gradient()), places = GradientPlaces<B>(x),
                              in = x.shape(), window](Tape<B>& tape, const Tensor<B>& dy) {
                                 Tensor<B> dx(tape.backend(), in);
-                                if constexpr (reads_pending_slopes<B>)
+                                if constexpr (reads_pending_gradients<B>)
                                     if (const auto norm = sums_wanted(tape, kept)) {
                                         const Tensor<B> before = tape.take_gradient(places.first());
                                         tape.backend().max_pool_backward(dy, window, before, dx, norm.view());

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <mtdn/autograd/waiting_loss.hpp>
-#include <mtdn/autograd/waiting_slopes.hpp>
+#include <mtdn/autograd/waiting_gradients.hpp>
 #include <mtdn/core/communicator.hpp>
 
 namespace mtdn {
@@ -210,20 +210,20 @@ public:
 
     /// Adds to the gradient at a place what waits for a batch norm's way back. It is finished where more comes to that
     /// place, or the gradient is taken by what does not ask for it as it is.
-    void add_waiting(Place place, WaitingSlopes<B> slopes) {
+    void add_waiting(Place place, WaitingGradients<B> gradients) {
         if (place == no_place) return;
         finish_waiting(waiting_at_);
         const bool first = gradients_[static_cast<std::size_t>(place)].sum.empty();
-        waiting_ = std::move(slopes);
+        waiting_ = std::move(gradients);
         waiting_at_ = place;
         if (!first) finish_waiting(place);
     }
 
     /// What waits at a place, which is emptied; none where nothing does.
-    WaitingSlopes<B> take_waiting(Place place) {
+    WaitingGradients<B> take_waiting(Place place) {
         if (place != waiting_at_) return {};
         waiting_at_ = no_place;
-        return std::exchange(waiting_, WaitingSlopes<B>{});
+        return std::exchange(waiting_, WaitingGradients<B>{});
     }
 
     /// The same of what waits for a focal loss's way back.
@@ -272,7 +272,7 @@ public:
     void clear() {
         while (!nodes_.empty()) drop_last();
         gradients_.clear();
-        if constexpr (reads_pending_slopes<B>) {
+        if constexpr (reads_pending_gradients<B>) {
             take_waiting(waiting_at_);
             take_sums(summed_at_);
         }
@@ -316,7 +316,7 @@ private:
 
     // Has what waits at a place, if anything does, added to its gradient.
     void finish_waiting([[maybe_unused]] Place place) {
-        if constexpr (reads_pending_slopes<B>)
+        if constexpr (reads_pending_gradients<B>)
             if (place != no_place && place == waiting_at_) add_gradient(place, take_waiting(place).finished());
         if constexpr (joins_losses<B>)
             if (place != no_place)
@@ -324,7 +324,7 @@ private:
     }
 
     void forget_sums([[maybe_unused]] Place place) {
-        if constexpr (reads_pending_slopes<B>) take_sums(place);
+        if constexpr (reads_pending_gradients<B>) take_sums(place);
     }
 
     void drop_last() {
@@ -404,9 +404,9 @@ private:
     Index widened_of_ = -1;
     std::vector<Gathered> gradients_;
     std::vector<Slice> slices_;  // the places of channels
-    Where<reads_pending_slopes<B>, WaitingSlopes<B>> waiting_{};  // one alone: what reads it comes next
+    Where<reads_pending_gradients<B>, WaitingGradients<B>> waiting_{};  // one alone: what reads it comes next
     Place waiting_at_ = no_place;
-    Where<reads_pending_slopes<B>, Tensor<B, double>> sums_{};  // likewise
+    Where<reads_pending_gradients<B>, Tensor<B, double>> sums_{};  // likewise
     Place summed_at_ = no_place;
     std::vector<Node*> nodes_;
     std::vector<StagedStatistics<B>> staged_;  // empty; its memory is kept

@@ -17,7 +17,7 @@ struct PendingNormalisation {
     Tensor<B> scale;
     Tensor<B> shift;
     Activation activation = Activation::identity;
-    Tensor<B> mean{};  ///< like scale, of all that a norm gives whose way back takes `SlopeSums`; else empty
+    Tensor<B> mean{};  ///< like scale, of all that a norm gives whose way back takes `GradientSums`; else empty
 
     explicit operator bool() const { return !scale.empty(); }
 };
@@ -177,8 +177,8 @@ public:
     }
 
     /// Adds what waits for a batch norm's way back to the place of a variable of one part.
-    void add_waiting(Tape<B>& tape, WaitingSlopes<B> slopes) const {
-        tape.add_waiting(first(), std::move(slopes));
+    void add_waiting(Tape<B>& tape, WaitingGradients<B> gradients) const {
+        tape.add_waiting(first(), std::move(gradients));
     }
     /// Of the first part.
     typename Tape<B>::Place first() const { return places_.front().first; }

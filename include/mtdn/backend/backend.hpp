@@ -173,8 +173,8 @@ concept gathers_frames = requires(B& b, detail::In<B> x, detail::Out<B> y, std::
 ///   the host waits for it next, and the pixel does not count.
 /// `focal_loss_backward(logits, labels, weights, options, divisor, dloss, dlogits)`.
 /// `overlap_sums(logits, labels, sums)`: sums (3, 1, 1, C): per class Σ p·y, Σ p, Σ y over the pixels that count,
-///   p the softmax, y the one-hot label. Throws as `focal_loss` does. `overlap_backward(logits, labels, slopes,
-///   dlogits)`: slopes (2, 1, 1, C) are the loss's derivatives by the first two sums.
+///   p the softmax, y the one-hot label. Throws as `focal_loss` does. `overlap_backward(logits, labels, gradients,
+///   dlogits)`: gradients (2, 1, 1, C) are the loss's derivatives by the first two sums.
 template <class B>
 concept classifies_pixels = requires(B& b, detail::In<B> x, detail::Out<B> y, detail::InLabels<B> labels,
                                      detail::OutLabels<B> codes, const FocalOptions& focal) {

@@ -176,8 +176,8 @@ public:
     void overlap_sums(In logits, InLabels labels, Out sums) {
         detail::cpu::overlap_sums(workspace_, logits, labels, sums);
     }
-    void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits) {
-        detail::cpu::overlap_backward(workspace_, logits, labels, slopes, dlogits);
+    void overlap_backward(In logits, InLabels labels, In gradients, Out dlogits) {
+        detail::cpu::overlap_backward(workspace_, logits, labels, gradients, dlogits);
     }
 
     void adamw(const AdamWStep& step, In gradient, Out parameter, Out first_moment, Out second_moment) {

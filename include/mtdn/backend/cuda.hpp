@@ -9,7 +9,7 @@
 #include <mtdn/backend/head_end.hpp>
 #include <mtdn/backend/joint_convolutions.hpp>
 #include <mtdn/backend/pending_loss.hpp>
-#include <mtdn/backend/pending_slopes.hpp>
+#include <mtdn/backend/pending_gradients.hpp>
 #include <mtdn/backend/pooled_convolutions.hpp>
 #include <mtdn/backend/queued.hpp>
 
@@ -23,10 +23,10 @@ class Queue;
 
 /// The CUDA backend on a kind of device: a GPU (`Cuda`), or the host that plays one in tests. Single precision.
 ///
-/// `backend.hpp`, `queued.hpp`, `pending_slopes.hpp`, `pending_loss.hpp`, `joint_convolutions.hpp`,
+/// `backend.hpp`, `queued.hpp`, `pending_gradients.hpp`, `pending_loss.hpp`, `joint_convolutions.hpp`,
 /// `pooled_convolutions.hpp` and `head_end.hpp` say what each operation does. Operations are queued and run in order;
-/// `download`, `sum_of_squares` and `wait` wait for them, and these, and `late_number`, throw DataError where a loss was
-/// given a wrong label. Equal results from run to run.
+/// `download`, `sum_of_squares` and `wait` wait for them, and these, and `late_number`, throw DataError where a loss
+/// was given a wrong label. Equal results from run to run.
 ///
 /// The members are declared here, so that any compiler can use a GPU, and defined in <mtdn/cuda_kernels.cuh>, which one
 /// `.cu` file of a program includes to say `template class mtdn::CudaFor<mtdn::Gpu>;`.
@@ -73,15 +73,15 @@ public:
     bool joins_convolution(In w, const Window& window) const;
     void convolve_backward_data(In dy, In w, const Window& window, Out dx);
     void convolve_backward_weights(const Operand<CudaFor>& x, In dy, const Window& window, Out dw, Out dbias);
-    bool convolve_backward_data(In dy, In w, const Window& window, Out dx, const SlopeSums<CudaFor>& norm);
-    bool convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx,
-                                const SlopeSums<CudaFor>& norm);
-    void convolve_backward_weights(const Operand<CudaFor>& x, const PendingSlopes<CudaFor>& dy, const Window& window,
+    bool convolve_backward_data(In dy, In w, const Window& window, Out dx, const GradientSums<CudaFor>& norm);
+    bool convolve_backward_data(const PendingGradients<CudaFor>& dy, In w, const Window& window, Out dx,
+                                const GradientSums<CudaFor>& norm);
+    void convolve_backward_weights(const Operand<CudaFor>& x, const PendingGradients<CudaFor>& dy, const Window& window,
                                    Out dw, Out dbias);
-    bool reads_pending(const PendingSlopes<CudaFor>& slopes, const Window& window) const;
+    bool reads_pending(const PendingGradients<CudaFor>& gradients, const Window& window) const;
     void transposed_convolve(In x, In w, In bias, Out y);
     void transposed_convolve_backward_data(In dy, In w, Out dx);
-    bool transposed_convolve_backward_data(In dy, In w, Out dx, const SlopeSums<CudaFor>& norm);
+    bool transposed_convolve_backward_data(In dy, In w, Out dx, const GradientSums<CudaFor>& norm);
     void transposed_convolve_backward_weights(In x, In dy, Out dw, Out dbias);
 
     void batch_statistics(In x, Out mean, Out variance);
@@ -90,9 +90,9 @@ public:
     void normalise(In x, In scale, In shift, Activation activation, Out y);
     void normalise_backward(In x, In dy, In mean, In variance, In weight, In bias, double epsilon,
                             Activation activation, bool own_statistics, Out dx, Out dweight, Out dbias);
-    void normalise_backward_later(In dy, In variance, double epsilon, const SlopeSums<CudaFor>& norm, bool known,
+    void normalise_backward_later(In dy, In variance, double epsilon, const GradientSums<CudaFor>& norm, bool known,
                                   Out factor, Out offset, Out dweight, Out dbias);
-    void finish_slopes(const PendingSlopes<CudaFor>& slopes, Out dx);
+    void finish_gradients(const PendingGradients<CudaFor>& gradients, Out dx);
 
     void fill(Out y, double value);
     void copy(In x, Out y);
@@ -108,7 +108,7 @@ public:
 
     void max_pool(const Operand<CudaFor>& x, const Window& window, Out y);
     void max_pool_backward(const Operand<CudaFor>& x, In dy, const Window& window, Out dx);
-    void max_pool_backward(In dy, const Window& window, In before, Out dx, const SlopeSums<CudaFor>& norm);
+    void max_pool_backward(In dy, const Window& window, In before, Out dx, const GradientSums<CudaFor>& norm);
     void average_pool(In x, const Window& window, Out y);
     void average_pool_backward(In dy, const Window& window, Out dx);
     void resize_nearest(In x, Out y);
@@ -142,9 +142,9 @@ public:
     void finish_head(const Operand<CudaFor>& x, const HeadEnd<CudaFor>& end, Out logits);
     void finish_head(const Operand<CudaFor>& x, const HeadEnd<CudaFor>& end, OutLabels codes);
     void overlap_sums(In logits, InLabels labels, Out sums);
-    void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits);
-    void overlap_loss(In sums, const TverskyOptions& options, Out loss, Out slopes);
-    void overlap_backward(In logits, InLabels labels, In slopes, In dloss, Out dlogits);
+    void overlap_backward(In logits, InLabels labels, In gradients, Out dlogits);
+    void overlap_loss(In sums, const TverskyOptions& options, Out loss, Out gradients);
+    void overlap_backward(In logits, InLabels labels, In gradients, In dloss, Out dlogits);
 
     void adamw(const AdamWStep& step, In gradient, Out parameter, Out first_moment, Out second_moment);
     void sgd(const SgdStep& step, In gradient, Out parameter, Out velocity);
@@ -196,7 +196,7 @@ extern template class CudaFor<Gpu>;
 /// The backend for NVIDIA GPUs.
 using Cuda = CudaFor<Gpu>;
 
-static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_slopes<Cuda> && joins_losses<Cuda> &&
+static_assert(QueuedBackend<Cuda> && places_frames<Cuda> && reads_pending_gradients<Cuda> && joins_losses<Cuda> &&
               joins_convolutions<Cuda> && joins_head_ends<Cuda> && pools_convolutions<Cuda>);
 
 }  // namespace mtdn

@@ -4,7 +4,8 @@
 
 namespace mtdn {
 
-/// Slopes of logits that wait for a focal loss's way back: what `focal_loss_backward` gives of these. Owns no values.
+/// Gradients of logits that wait for a focal loss's way back: what `focal_loss_backward` gives of these. Owns no
+/// values.
 template <class B>
 struct PendingLoss {
     View<B, const typename B::Scalar> logits{};

@@ -41,9 +41,9 @@ concept limits_norms = requires(B& b, detail::Out<B> x, double limit) {
 
 /// Divides the sums of overlaps itself.
 ///
-/// `b.overlap_loss(sums, options, loss, slopes)`: of what `overlap_sums` gives, loss (1, 1, 1, 1) is the Tversky loss,
-///   slopes (2, 1, 1, C) its derivatives by the first two sums.
-/// `b.overlap_backward(logits, labels, slopes, dloss, dlogits)`: as without dloss (1, 1, 1, 1), times that.
+/// `b.overlap_loss(sums, options, loss, gradients)`: of what `overlap_sums` gives, loss (1, 1, 1, 1) is the Tversky
+///   loss, gradients (2, 1, 1, C) its derivatives by the first two sums.
+/// `b.overlap_backward(logits, labels, gradients, dloss, dlogits)`: as without dloss (1, 1, 1, 1), times that.
 template <class B>
 concept divides_overlaps = requires(B& b, detail::In<B> x, detail::InLabels<B> labels, const TverskyOptions& options,
                                     detail::Out<B> y) {

@@ -145,8 +145,8 @@ public:
         detail::reference::focal_loss_backward(logits, labels, weights, options, divisor, dloss, dlogits);
     }
     void overlap_sums(In logits, InLabels labels, Out sums) { detail::reference::overlap_sums(logits, labels, sums); }
-    void overlap_backward(In logits, InLabels labels, In slopes, Out dlogits) {
-        detail::reference::overlap_backward(logits, labels, slopes, dlogits);
+    void overlap_backward(In logits, InLabels labels, In gradients, Out dlogits) {
+        detail::reference::overlap_backward(logits, labels, gradients, dlogits);
     }
 
     void adamw(const AdamWStep& step, In gradient, Out parameter, Out first_moment, Out second_moment) {

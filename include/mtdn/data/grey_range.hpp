@@ -42,7 +42,8 @@ private:
 ///
 /// @param brightest count, or each film's
 /// @param likely    what seems to be white
-[[gnu::cold]] inline Warning nearly_black(const std::filesystem::path& where, const std::string& brightest, int likely) {
+[[gnu::cold]] inline Warning nearly_black(const std::filesystem::path& where, const std::string& brightest,
+                                          int likely) {
     return {concatenate(where.string(), ": frames of 16 bits are nearly black, the brightest count of 65535 being ",
                         brightest, "; where a camera has fewer bits, say which count is white: \"white\": ", likely,
                         " in dataset.json, or --white ", likely, " for frames alone")};

@@ -27,7 +27,7 @@ public:
         detail::require_labels_fit("TverskyLoss", logits, labels);
         B& backend = logits.backend();
         const Index classes = logits.shape().channels;
-        const Tensor<B> sums(backend, {3, 1, 1, classes}), slopes(backend, {2, 1, 1, classes});
+        const Tensor<B> sums(backend, {3, 1, 1, classes}), gradients(backend, {2, 1, 1, classes});
         Tensor<B> loss(backend, vector_shape(1));
         backend.overlap_sums(value_of(logits), labels, sums);
         if (logits.tape() && logits.tape()->shared()) {
@@ -35,17 +35,17 @@ public:
             logits.tape()->ranks().all_reduce(std::span(values));
             upload(std::span<const typename B::Scalar>(values), sums);
         }
-        if constexpr (divides_overlaps<B>) backend.overlap_loss(sums, options_, loss, slopes);
-        else divide(sums, loss, slopes);
+        if constexpr (divides_overlaps<B>) backend.overlap_loss(sums, options_, loss, gradients);
+        else divide(sums, loss, gradients);
         return record_result<B>(logits.tape(), logits.needs_gradient(), std::move(loss),
-                                [logits, labels, slopes](Tape<B>& tape, const Tensor<B>& dloss) {
+                                [logits, labels, gradients](Tape<B>& tape, const Tensor<B>& dloss) {
                                     const auto values = value_of(logits);
                                     const Tensor<B> dlogits(tape.backend(), logits.shape());
                                     if constexpr (divides_overlaps<B>) {
-                                        tape.backend().overlap_backward(values, labels, slopes, dloss, dlogits);
+                                        tape.backend().overlap_backward(values, labels, gradients, dloss, dlogits);
                                     } else {
-                                        const Tensor<B> scaled(tape.backend(), slopes.shape());
-                                        tape.backend().combine(number_in(dloss), slopes, 0, slopes, scaled);
+                                        const Tensor<B> scaled(tape.backend(), gradients.shape());
+                                        tape.backend().combine(number_in(dloss), gradients, 0, gradients, scaled);
                                         tape.backend().overlap_backward(values, labels, scaled, dlogits);
                                     }
                                     add_gradient(tape, logits, dlogits);
@@ -53,8 +53,8 @@ public:
     }
 
 private:
-    // The loss of the sums, and its slopes by the first two of them.
-    void divide(const Tensor<B>& sums, const Tensor<B>& loss, const Tensor<B>& slopes) const {
+    // The loss of the sums, and its gradients by the first two of them.
+    void divide(const Tensor<B>& sums, const Tensor<B>& loss, const Tensor<B>& gradients) const {
         using Scalar = typename B::Scalar;
         const auto count = static_cast<std::size_t>(sums.shape().channels);
         InlineVector<Scalar, 32> s(3 * count), by_sums(2 * count);
@@ -75,7 +75,7 @@ private:
             by_sums[count + c] = static_cast<Scalar>(factor * (-a * above));
         }
         loss.backend().fill(loss, total);
-        upload(std::span<const Scalar>(by_sums), slopes);
+        upload(std::span<const Scalar>(by_sums), gradients);
     }
 
     TverskyOptions options_;

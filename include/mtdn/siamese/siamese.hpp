@@ -117,7 +117,8 @@ public:
         return answers<Classes>(features, pairs, pass, split);
     }
 
-    /// Gives it auxiliary heads for the decoder's coarser levels, unless it has them; its parameters move to a new buffer.
+    /// Gives it auxiliary heads for the decoder's coarser levels, unless it has them; its parameters move to a new
+    /// buffer.
     ///
     /// @throws OptionError if there are no coarser levels
     [[gnu::cold]] void add_auxiliary_heads(Random& random)

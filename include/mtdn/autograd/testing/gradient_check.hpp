@@ -27,7 +27,7 @@ namespace detail {
 
 /// Something that a function depends on: its value, which is moved in place, and the gradient to be checked.
 template <Backend B>
-struct CheckedSlope {
+struct CheckedGradient {
     std::string name;
     Tensor<B> value;
     std::vector<double> gradient;
@@ -54,21 +54,21 @@ Variable<B> as_one_number(const Variable<B>& y, std::uint64_t seed) {
 
 /// Compares each slope with central differences of `value()` along a random direction.
 template <Backend B, class Value>
-void compare_with_differences(Report& report, const std::vector<CheckedSlope<B>>& slopes, Value&& value,
+void compare_with_differences(Report& report, const std::vector<CheckedGradient<B>>& checks, Value&& value,
                               const GradientCheckOptions& options) {
     Random random(options.seed, "directions");
-    for (const auto& slope : slopes) {
-        const std::vector<double> start = download(slope.value);
+    for (const auto& check : checks) {
+        const std::vector<double> start = download(check.value);
         std::vector<double> direction(start.size()), moved(start.size());
         double analytic = 0, size = 0;
         for (std::size_t i = 0; i < start.size(); ++i) {
             direction[i] = random.uniform(-1, 1);
-            analytic += slope.gradient[i] * direction[i];
-            size += std::abs(slope.gradient[i] * direction[i]);
+            analytic += check.gradient[i] * direction[i];
+            size += std::abs(check.gradient[i] * direction[i]);
         }
         const auto value_at = [&](double step) {
             for (std::size_t i = 0; i < start.size(); ++i) moved[i] = start[i] + step * direction[i];
-            upload(std::span<const double>(moved), slope.value);
+            upload(std::span<const double>(moved), check.value);
             return value();
         };
         double closest = 0;
@@ -79,9 +79,9 @@ void compare_with_differences(Report& report, const std::vector<CheckedSlope<B>>
             agrees = std::abs(closest - analytic) <= options.tolerance * (1 + size);
             if (agrees) break;
         }
-        upload(std::span<const double>(start), slope.value);
+        upload(std::span<const double>(start), check.value);
         if (!agrees)
-            report.fail(concatenate("gradient by ", slope.name, " ", slope.value.shape(), ": along a random direction ",
+            report.fail(concatenate("gradient by ", check.name, " ", check.value.shape(), ": along a random direction ",
                                     "the slope is ", analytic, ", central differences give ", closest));
     }
 }
@@ -99,25 +99,25 @@ Report check_gradients(const std::string& name, Function&& function, const std::
                        const GradientCheckOptions& options = {}) {
     Report report{name, true, {}};
     Tape<B> tape(inputs.front().backend());
-    std::vector<detail::CheckedSlope<B>> slopes;
+    std::vector<detail::CheckedGradient<B>> checks;
     for (const auto& input : inputs)
-        slopes.push_back({"input " + std::to_string(slopes.size()), input,
+        checks.push_back({"input " + std::to_string(checks.size()), input,
                           std::vector<double>(static_cast<std::size_t>(input.shape().size()), 0.0)});
     const auto run = [&] {
         std::vector<Variable<B>> variables;
-        for (auto& slope : slopes) {
+        for (auto& check : checks) {
             const auto place = tape.new_place();
-            tape.record([place, &slope](Tape<B>& t) {
+            tape.record([place, &check](Tape<B>& t) {
                 const auto gradient = t.take_gradient(place);
-                if (!gradient.empty()) slope.gradient = download(gradient);
+                if (!gradient.empty()) check.gradient = download(gradient);
             });
-            variables.emplace_back(slope.value, &tape, place);
+            variables.emplace_back(check.value, &tape, place);
         }
         return detail::as_one_number(function(std::as_const(variables)), options.seed);
     };
     tape.backward(run());
     detail::compare_with_differences(
-        report, slopes,
+        report, checks,
         [&] {
             const auto value = download(value_of(run()));
             tape.clear();
@@ -146,12 +146,12 @@ Report check_parameter_gradients(const std::string& name, Forward&& forward,
         backend.fill(parameter->gradient, 0);
     }
     tape.backward(detail::as_one_number(forward(tape), options.seed));
-    std::vector<detail::CheckedSlope<B>> slopes;
+    std::vector<detail::CheckedGradient<B>> checks;
     for (const auto& [path, parameter] : parameters)
-        if (parameter->trainable) slopes.push_back({path, parameter->value, download(parameter->gradient)});
+        if (parameter->trainable) checks.push_back({path, parameter->value, download(parameter->gradient)});
     for (std::size_t i = 0; i < kept.size(); ++i) parameters[i].second->gradient = kept[i];
     detail::compare_with_differences(
-        report, slopes,
+        report, checks,
         [&] {
             const auto value = download(value_of(detail::as_one_number(forward(tape), options.seed)));
             tape.clear();

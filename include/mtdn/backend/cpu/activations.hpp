@@ -36,7 +36,7 @@ struct Activate {
         else if constexpr (A == Activation::absolute) x = x < 0.0F ? -x : x;
     }
 
-    MTDN_ALWAYS_INLINE static void slope(V& x) {
+    MTDN_ALWAYS_INLINE static void derivative(V& x) {
         if constexpr (A == Activation::identity) x = V{} + 1.0F;
         else if constexpr (A == Activation::relu) x = x > 0.0F ? V{} + 1.0F : V{};
         else if constexpr (A == Activation::leaky_relu) x = x > 0.0F ? V{} + 1.0F : V{} + 0.01F;
@@ -73,7 +73,7 @@ struct ActivateAny {
         find(in, out, false);
         x = out;
     }
-    MTDN_ALWAYS_INLINE void slope(Vector<I>& x) const {
+    MTDN_ALWAYS_INLINE void derivative(Vector<I>& x) const {
         const Vector<I> in = x;
         Vector<I> out;
         find(in, out, true);
@@ -81,10 +81,10 @@ struct ActivateAny {
     }
 
 private:
-    __attribute__((noinline)) void find(const Vector<I>& in, Vector<I>& out, bool slope) const {
+    __attribute__((noinline)) void find(const Vector<I>& in, Vector<I>& out, bool derivative) const {
         const auto take = [&](auto f) {
             Vector<I> x = in;
-            slope ? f.slope(x) : f.value(x);
+            derivative ? f.derivative(x) : f.value(x);
             out = x;
         };
         switch (activation) {

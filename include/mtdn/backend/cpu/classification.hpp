@@ -156,11 +156,11 @@ void softmax_backward(Workspace& workspace, CpuIn<I> y, CpuIn<I> dy, CpuOut<I> d
     const Index channels = y.shape.channels;
     workspace.for_pieces(y.shape.pixels(), channels, [&](Range r) {
         for (Index p = r.first; p < r.last; ++p) {
-            const float *share = y.pixel(p), *slope = dy.pixel(p);
+            const float *share = y.pixel(p), *gradient = dy.pixel(p);
             float* to = dx.pixel(p);
             float sum = 0;
-            for (Index c = 0; c < channels; ++c) sum += share[c] * slope[c];
-            for (Index c = 0; c < channels; ++c) to[c] = share[c] * (slope[c] - sum);
+            for (Index c = 0; c < channels; ++c) sum += share[c] * gradient[c];
+            for (Index c = 0; c < channels; ++c) to[c] = share[c] * (gradient[c] - sum);
         }
     });
 }
@@ -170,15 +170,15 @@ void log_softmax_backward(Workspace& workspace, CpuIn<I> y, CpuIn<I> dy, CpuOut<
     const Index channels = y.shape.channels;
     workspace.for_pieces(y.shape.pixels(), channels, [&](Range r) {
         for (Index p = r.first; p < r.last; ++p) {
-            const float *value = y.pixel(p), *slope = dy.pixel(p);
+            const float *value = y.pixel(p), *gradient = dy.pixel(p);
             float* to = dx.pixel(p);
             float sum = 0;
-            for (Index c = 0; c < channels; ++c) sum += slope[c];
+            for (Index c = 0; c < channels; ++c) sum += gradient[c];
             for_vectors<I>(channels, [sum](auto& out, const auto& v, const auto& d) {
                 out = v;
                 exponential<I>(out);
                 out = d - out * sum;
-            }, to, value, slope);
+            }, to, value, gradient);
         }
     });
 }
@@ -299,16 +299,18 @@ void overlap_sums(Workspace& workspace, CpuIn<I> logits, CpuLabels<I> labels, Cp
 }
 
 template <class I>
-void overlap_backward(Workspace& workspace, CpuIn<I> logits, CpuLabels<I> labels, CpuIn<I> slopes, CpuOut<I> dlogits) {
+void overlap_backward(Workspace& workspace, CpuIn<I> logits, CpuLabels<I> labels, CpuIn<I> gradients,
+                      CpuOut<I> dlogits) {
     CheckedLabels<I> checked("overlap_backward", labels, logits.shape.channels);
-    const float *product = slopes.pixel(0), *probability = slopes.pixel(1);
+    const float *product = gradients.pixel(0), *probability = gradients.pixel(1);
     for_tiles<I>(workspace, logits, 0, [&](PixelTile<I>& tile, double*) {
         for (Index l = 0; l < tile.count(); ++l) {
             const Index label = checked[tile.first() + l];
-            const auto slope = [&](Index c) { return probability[c] + (c == label ? product[c] : 0.0F); };
+            const auto gradient = [&](Index c) { return probability[c] + (c == label ? product[c] : 0.0F); };
             for (Index c = 0; c < tile.channels(); ++c) {
-                float above = 0;  // the slope less its mean, without cancellation where one probability is nearly 1
-                for (Index k = 0; k < tile.channels(); ++k) above += tile.probability(k, l) * (slope(c) - slope(k));
+                float above = 0;  // the gradient less its mean, without cancellation where one probability is nearly 1
+                for (Index k = 0; k < tile.channels(); ++k)
+                    above += tile.probability(k, l) * (gradient(c) - gradient(k));
                 tile.result(c, l) = label < 0 ? 0.0F : tile.probability(c, l) * above;
             }
         }

@@ -31,10 +31,10 @@ void gradient_block(const GradientBlock& b) {
         const float* x = b.x + row * b.x_row;
         const float* dy = b.dy + row * b.dy_row;
         for (Index column = 0; column < b.columns; ++column, x += b.x_step, dy += b.dy_step) {
-            Vector<I> slope[Vectors];
-            unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { load(dy + v * I::floats, slope[v]); });
+            Vector<I> gradient[Vectors];
+            unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { load(dy + v * I::floats, gradient[v]); });
             unroll<Inputs>([&](auto p) MTDN_ALWAYS_INLINE {
-                unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { Product<I>::add(slope[v], x[p], sum[p][v]); });
+                unroll<Vectors>([&](auto v) MTDN_ALWAYS_INLINE { Product<I>::add(gradient[v], x[p], sum[p][v]); });
             });
         }
     }
@@ -167,13 +167,13 @@ private:
                     pair_values<I>(values, values + next, std::max<Index>(0, row - next), row, values);
                 }
             }
-            if (!cut.direct) pack_slopes(cut, blocks, frame, r, dy_rows.data());
+            if (!cut.direct) pack_gradients(cut, blocks, frame, r, dy_rows.data());
             add_group(cut, inputs, blocks, frame, r, x_rows.data(), dy_rows.data(), sums);
         }
     }
 
     // [block][row][step][channel of the block]
-    void pack_slopes(const Cut& cut, Range blocks, Index frame, Range r, float* to) const {
+    void pack_gradients(const Cut& cut, Range blocks, Index frame, Range r, float* to) const {
         for (Index block = blocks.first; block < blocks.last; ++block) {
             const Index width = cut.out.floats(block), channels = cut.out[block].size();
             if (channels < width) std::fill_n(to, r.size() * cut.columns * width, 0.0F);
@@ -205,16 +205,16 @@ private:
                 b.columns = columns.size();
                 for (Index ky = 0; ky < kernel; ++ky) {
                     b.x = x_rows + ((row * stride + ky) * cut.rows.width + columns.first * step) * inputs.size();
-                    const float* slopes = dy_rows;
+                    const float* gradients = dy_rows;
                     b.sums = sums + ky * run * floats(cut.out, blocks);
                     for (Index block = blocks.first; block < blocks.last; ++block) {
                         const Index floats = cut.out.floats(block);
                         b.dy_step = cut.direct ? dy.stride : floats;
                         b.dy_row = width * b.dy_step;
                         b.dy = cut.direct ? dy.at(frame, r.first + row, columns.first) + cut.out[block].first
-                                          : slopes + row * b.dy_row + columns.first * floats;
+                                          : gradients + row * b.dy_row + columns.first * floats;
                         b.sums_step = floats;
-                        slopes += r.size() * width * floats;
+                        gradients += r.size() * width * floats;
                         const bool wide = cut.out.vectors(block) == 2;
                         if (cut.together == 1) wide ? add_gradient<I, 2>(b, run) : add_gradient<I, 1>(b, run);
                         else wide ? add_gradient<Pairs<I>, 2>(b, run) : add_gradient<Pairs<I>, 1>(b, run);

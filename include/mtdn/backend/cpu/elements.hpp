@@ -84,10 +84,10 @@ void activate(Workspace& workspace, CpuIn<I> x, Activation activation, CpuOut<I>
 template <class I>
 void activate_backward(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, Activation activation, CpuOut<I> dx) {
     with_activation<I>(activation, [&](auto f) {
-        for_elements<I>(workspace, dx, [f](auto& out, const auto& in, const auto& slope) {
+        for_elements<I>(workspace, dx, [f](auto& out, const auto& in, const auto& gradient) {
             out = in;
-            f.slope(out);
-            out *= slope;
+            f.derivative(out);
+            out *= gradient;
         }, x, dy);
     });
 }

@@ -269,15 +269,15 @@ struct NormalisationBackward {
     float* inverse;       ///< 1 / √(variance + ε)
     float* scale;
     float* shift;
-    float* mean_slope;    ///< of the slopes by what the activation was applied to
+    float* mean_gradient;    ///< of the gradients by what the activation was applied to
     float* mean_product;  ///< of their products with the standardised x, times `inverse`
 
-    /// Those slopes, and their products with the standardised x, summed over pixels of group g.
+    /// Those gradients, and their products with the standardised x, summed over pixels of group g.
     template <class F>
     void sum(F f, Index g, Range r, float* sums, float* products) const {
         for_channels<I, 2>(channels, [&](Index c, auto vectors) {
             const Index lanes = channels - c, i = g * channels + c;
-            Vector<I> m[vectors], a[vectors], b[vectors], sum[vectors] = {}, product[vectors] = {}, in, slope, dz;
+            Vector<I> m[vectors], a[vectors], b[vectors], sum[vectors] = {}, product[vectors] = {}, in, gradient, dz;
             unroll<vectors>([&](auto v) MTDN_ALWAYS_INLINE {
                 load(mean + i + v * I::floats, m[v], lanes);
                 load(scale + i + v * I::floats, a[v], lanes);
@@ -286,10 +286,10 @@ struct NormalisationBackward {
             for (Index p = r.first; p < r.last; ++p)
                 unroll<vectors>([&](auto v) MTDN_ALWAYS_INLINE {
                     load(x.pixel(p) + c + v * I::floats, in, lanes);
-                    load(dy.pixel(p) + c + v * I::floats, slope, lanes);
+                    load(dy.pixel(p) + c + v * I::floats, gradient, lanes);
                     dz = a[v] * in + b[v];
-                    f.slope(dz);
-                    dz *= slope;
+                    f.derivative(dz);
+                    dz *= gradient;
                     sum[v] += dz;
                     product[v] += dz * (in - m[v]);
                 });
@@ -304,12 +304,12 @@ struct NormalisationBackward {
     template <class F>
     void differentiate(F f, Index g, Index p, float* dx) const {
         const Index first = g * channels;
-        for_vectors<I>(channels, [f](auto& out, const auto& in, const auto& slope, const auto& m, const auto& a,
+        for_vectors<I>(channels, [f](auto& out, const auto& in, const auto& gradient, const auto& m, const auto& a,
                                      const auto& b, const auto& s, const auto& q) {
             out = a * in + b;
-            f.slope(out);
-            out = a * (out * slope - s - (in - m) * q);
-        }, dx, x.pixel(p), dy.pixel(p), mean + first, scale + first, shift + first, mean_slope + first,
+            f.derivative(out);
+            out = a * (out * gradient - s - (in - m) * q);
+        }, dx, x.pixel(p), dy.pixel(p), mean + first, scale + first, shift + first, mean_gradient + first,
         mean_product + first);
     }
 };
@@ -332,7 +332,7 @@ void normalise_backward(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, CpuIn<I> 
         back.inverse[i] = static_cast<float>(inverse);
         back.scale[i] = static_cast<float>(factor);
         back.shift[i] = static_cast<float>(bias.data[c] - mean.pixel(g)[c] * factor);
-        back.mean_slope[i] = back.mean_product[i] = 0;
+        back.mean_gradient[i] = back.mean_product[i] = 0;
     }
     with_activation<I>(activation, [&](auto f) {
         if (own_statistics || dweight || dbias) {
@@ -342,24 +342,24 @@ void normalise_backward(Workspace& workspace, CpuIn<I> x, CpuIn<I> dy, CpuIn<I> 
                 for (Index c = 0; c < 2 * channels; ++c) b.total[c] += b.sums[c];
             });
             for (Index c = 0; c < own; ++c) {
-                double slopes = 0, products = 0;
+                double gradients = 0, products = 0;
                 for (Index g = 0; g < groups; ++g) {
-                    double slope = 0, product = 0;
+                    double gradient = 0, product = 0;
                     for (Index t = 0; t < reduction.tasks(); ++t)
                         for (Index i = c; i < channels; i += own) {
-                            slope += reduction.total(g, t)[i];
+                            gradient += reduction.total(g, t)[i];
                             product += reduction.total(g, t)[channels + i];
                         }
-                    slopes += slope;
+                    gradients += gradient;
                     products += product;
                     if (!own_statistics) continue;
                     for (Index i = g * channels + c; i < (g + 1) * channels; i += own) {
-                        back.mean_slope[i] = static_cast<float>(slope / count);
+                        back.mean_gradient[i] = static_cast<float>(gradient / count);
                         back.mean_product[i] = static_cast<float>(product / count * back.inverse[i]);
                     }
                 }
                 if (dweight) dweight.data[c] += static_cast<float>(products);
-                if (dbias) dbias.data[c] += static_cast<float>(slopes);
+                if (dbias) dbias.data[c] += static_cast<float>(gradients);
             }
         }
         const auto to = merge_pixels(dx, merged, groups);

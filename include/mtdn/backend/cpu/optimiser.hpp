@@ -40,17 +40,17 @@ void sgd(Workspace& workspace, const SgdStep& step, CpuIn<I> gradient, CpuOut<I>
         float *p = parameter.data, *v = velocity.data;
         if (!v) {
             for (Index i = r.first; i < r.last; ++i) {
-                const float slope = g[i] + decay * p[i];
-                p[i] -= rate * (slope + ahead * slope);
+                const float gradient = g[i] + decay * p[i];
+                p[i] -= rate * (gradient + ahead * gradient);
             }
             return;
         }
         // What a velocity held before its first step may be anything, NaN too.
         if (step.first) std::fill(v + r.first, v + r.last, 0.0F);
         for (Index i = r.first; i < r.last; ++i) {
-            const float slope = g[i] + decay * p[i];
-            v[i] = kept * v[i] + slope;
-            p[i] -= rate * (step.nesterov ? slope + ahead * v[i] : v[i]);
+            const float gradient = g[i] + decay * p[i];
+            v[i] = kept * v[i] + gradient;
+            p[i] -= rate * (step.nesterov ? gradient + ahead * v[i] : v[i]);
         }
     });
 }

@@ -95,7 +95,7 @@ void max_pool_backward(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> dy
             for (Index column = 0; column < dy.shape.width; ++column)
                 for (Index c = 0; c < channels; c += I::floats) {
                     const Index lanes = channels - c;
-                    Vector<I> best, value, slope;
+                    Vector<I> best, value, gradient;
                     Integers<I> first{};
                     read(row * s, column * s, c, lanes, best);
                     for (Index tap = 1; tap < k * k; ++tap) {
@@ -103,11 +103,11 @@ void max_pool_backward(Workspace& workspace, const CpuOperand<I>& x, CpuIn<I> dy
                         first = value > best ? Integers<I>{} + static_cast<std::int32_t>(tap) : first;
                         best = value > best ? value : best;
                     }
-                    load(dy.at(frame, row, column) + begin + c, slope, lanes);
+                    load(dy.at(frame, row, column) + begin + c, gradient, lanes);
                     for (Index tap = 0; tap < k * k; ++tap) {
                         float* to = dx.at(frame, row * s + tap / k, column * s + tap % k) + begin + c;
                         load(to, value, lanes);
-                        value += first == static_cast<std::int32_t>(tap) ? slope : Vector<I>{};
+                        value += first == static_cast<std::int32_t>(tap) ? gradient : Vector<I>{};
                         store(value, to, lanes);
                     }
                 }

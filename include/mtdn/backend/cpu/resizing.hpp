@@ -89,9 +89,9 @@ void resize_backward(Workspace& workspace, CpuIn<I> dy, CpuOut<I> dx) {
                 for (Index j = columns.first; j < columns.last; ++j) {
                     const float share = v * share_of<I>(across.at(j), column);
                     if (share == 0) continue;
-                    const float* slope = dy.at(frame, i, j);
+                    const float* gradient = dy.at(frame, i, j);
                     for_vectors<I>(channels, [share](auto& out, const auto& a, const auto& b) { out = a + share * b; },
-                                   to, to, slope);
+                                   to, to, gradient);
                 }
             }
         }

@@ -10,7 +10,7 @@
 ///
 ///     y = Aᵀ ((G w Gᵀ) ⊙ (Bᵀ x B)) A
 ///
-/// and, dy being the slopes of y, dw = Gᵀ ((Bᵀ x B) ⊙ (A dy Aᵀ)) G. The matrices follow from six points at which
+/// and, dy being the gradients of y, dw = Gᵀ ((Bᵀ x B) ⊙ (A dy Aᵀ)) G. The matrices follow from six points at which
 /// polynomials are evaluated: 0, ±p, ±q and ∞. The field's usual ±1, ±2 lose more than twice as many digits.
 ///
 /// @source Lavin and Gray 2016; Barabasz et al. 2020 for the choice of points
@@ -68,8 +68,8 @@ struct Output {
     }
 };
 
-/// One line of the slopes' transform: A dy.
-struct Slope {
+/// One line of the gradients' transform: A dy.
+struct Gradient {
     static constexpr int in = 4, out = 6;
     template <class V>
     MTDN_ALWAYS_INLINE static void apply(const V* y, V* t) {

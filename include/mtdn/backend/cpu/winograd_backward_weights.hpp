@@ -22,15 +22,15 @@ struct GradientSums {
     }
 };
 
-/// Gradient of the weights of a 3×3 window of stride 1, added to dw: transforms patches and slopes, sums their products
-/// over all tiles at each of the 36 positions, transforms back once.
+/// Gradient of the weights of a 3×3 window of stride 1, added to dw: transforms patches and gradients, sums their
+/// products over all tiles at each of the 36 positions, transforms back once.
 template <class I>
 class WeightGradient3x3 {
 public:
     WeightGradient3x3(const CpuOperand<I>& x, CpuIn<I> dy, Index padding, CpuOut<I> dw)
         : tiles_{dy.shape.frames, dy.shape.height, dy.shape.width},
           patches_(x, tiles_, padding),
-          slopes_(dy, tiles_, 0),
+          gradients_(dy, tiles_, 0),
           inputs_(x.shape().channels),
           outputs_(dy.shape.channels),
           dw_(dw) {}
@@ -61,20 +61,20 @@ private:
             Sums sums = first;
             sums.data += task * floats;
             std::fill_n(sums.data, floats, 0.0F);
-            const Scratch columns = workspace.scratch(patches_.floats(most) + slopes_.floats(most));
+            const Scratch columns = workspace.scratch(patches_.floats(most) + gradients_.floats(most));
             const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_, 6));
-            const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded(), 6));
+            const Scratch gradients = workspace.scratch(Transformed<I>::floats(most, out.padded(), 6));
             const Index runs = ceil_div(piece.size(), most);
             for (Index run = 0; run < runs; ++run) {
                 const Range part = part_of(piece.size(), runs, run);
                 const Range tiles{piece.first + part.first, piece.first + part.last};
                 const Transformed<I> v(part.size(), inputs_, patches.data());
-                const Transformed<I> s(part.size(), out.padded(), slopes.data());
+                const Transformed<I> s(part.size(), out.padded(), gradients.data());
                 const auto x_columns = patches_.columns(tiles, columns.data());
-                const auto dy_columns = slopes_.columns(tiles, columns.data() + patches_.floats(most));
+                const auto dy_columns = gradients_.columns(tiles, columns.data() + patches_.floats(most));
                 for (Index line = 0; line < 6; ++line) {
                     patches_.rows(x_columns, line, tiles, v, 0, 0);
-                    slopes_.rows(dy_columns, line, tiles, s, 0, 0);
+                    gradients_.rows(dy_columns, line, tiles, s, 0, 0);
                     for (Index j = 0; j < 6; ++j) add(v, s, j, sums, 6 * line + j);
                 }
             }
@@ -94,7 +94,7 @@ private:
         const Index most = ceil_div(tiles_.count(), slabs);
         const Blocks<I> out(outputs_);
         const Scratch patches = workspace.scratch(Transformed<I>::floats(most, inputs_));
-        const Scratch slopes = workspace.scratch(Transformed<I>::floats(most, out.padded()));
+        const Scratch gradients = workspace.scratch(Transformed<I>::floats(most, out.padded()));
         const bool by_position = inputs_ * out.padded() <= 32768;
         const Chunks in(inputs_, 64);
         const Index splits = ceil_div(out.padded(), 64), cuts = 12;
@@ -104,11 +104,11 @@ private:
         for (Index slab = 0; slab < slabs; ++slab) {
             const Range r = part_of(tiles_.count(), slabs, slab);
             const Transformed<I> v(r.size(), inputs_, patches.data());
-            const Transformed<I> s(r.size(), out.padded(), slopes.data());
+            const Transformed<I> s(r.size(), out.padded(), gradients.data());
             workspace.for_pieces(r.size(), floats, [&](Range some) {
                 const Range tiles{r.first + some.first, r.first + some.last};
                 patches_.all(workspace, tiles, v, some.first);
-                slopes_.all(workspace, tiles, s, some.first);
+                gradients_.all(workspace, tiles, s, some.first);
             });
             if (by_position)
                 workspace.threads.run(cuts, [&](Index task) {
@@ -175,7 +175,7 @@ private:
 
     Tiles tiles_;
     PatchTransform<I, Input> patches_;
-    PatchTransform<I, Slope> slopes_;
+    PatchTransform<I, Gradient> gradients_;
     Index inputs_, outputs_;
     CpuOut<I> dw_;
 };

@@ -36,7 +36,7 @@ MTDN_DEVICE inline float activated(Activation activation, float x) {
 }
 
 /// The activation's derivative at x.
-MTDN_DEVICE inline float activation_slope(Activation activation, float x) {
+MTDN_DEVICE inline float activation_derivative(Activation activation, float x) {
     switch (activation) {
         case Activation::identity: return 1.0F;
         case Activation::relu: return x > 0 ? 1.0F : 0.0F;

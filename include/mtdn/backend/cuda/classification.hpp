@@ -138,7 +138,7 @@ struct FocalPixel {
 
     MTDN_DEVICE float loss() const { return -power * log_q; }
     /// The derivative by the logit of channel c.
-    MTDN_DEVICE float slope(int c) const {
+    MTDN_DEVICE float gradient(int c) const {
         const float ratio = rest > 0 ? log_q / rest : -1.0F;  // its limit
         const float by_log_q = -power * (1 - gamma * q * ratio);
         // dq/dlogit is p (one-hot − p_c) times the spread; without smoothing q is p and cancels, for it may be 0.
@@ -196,7 +196,7 @@ struct FocalBackward {
     MTDN_DEVICE float operator()(Index p, Index c) const {
         const int label = focal.labels(p);
         if (label < 0) return 0;
-        return share() * focal.weight(label) * focal.pixel(p, label).slope(static_cast<int>(c));
+        return share() * focal.weight(label) * focal.pixel(p, label).gradient(static_cast<int>(c));
     }
 };
 
@@ -213,12 +213,12 @@ struct Overlap {
     }
 };
 
-/// The Tversky loss of sums by class, and its slopes by the first two of them; in double precision, the host's way.
+/// The Tversky loss of sums by class, and its gradients by the first two of them; in double precision, the host's way.
 struct OverlapResult {
     Pixels<const float> sums;
     int classes;
     double false_positives, false_negatives, smoothing;
-    Pixels<float> loss, slopes;
+    Pixels<float> loss, gradients;
 
     MTDN_DEVICE void operator()(Index) const {
         int present = 0;
@@ -232,26 +232,26 @@ struct OverlapResult {
             const bool counts = labelled > 0;
             const double factor = counts ? -1 / (below * below * present) : 0.0;
             if (counts) total += (1 - above / below) / present;
-            slopes.at(0, c) = counts ? static_cast<float>(factor * (2 * below - (2 - a - b) * above)) : 0.0F;
-            slopes.at(1, c) = counts ? static_cast<float>(factor * (-a * above)) : 0.0F;
+            gradients.at(0, c) = counts ? static_cast<float>(factor * (2 * below - (2 - a - b) * above)) : 0.0F;
+            gradients.at(1, c) = counts ? static_cast<float>(factor * (-a * above)) : 0.0F;
         }
         loss.at(0, 0) = static_cast<float>(total);
     }
 };
 
 struct OverlapBackward {
-    Pixels<const float> logits, slopes, dloss;  // without the last one it is 1
+    Pixels<const float> logits, gradients, dloss;  // without the last one it is 1
     Labels labels;
-    MTDN_DEVICE float slope(int c, int label) const {
-        return slopes.at(1, c) + (c == label ? slopes.at(0, c) : 0.0F);
+    MTDN_DEVICE float gradient(int c, int label) const {
+        return gradients.at(1, c) + (c == label ? gradients.at(0, c) : 0.0F);
     }
     MTDN_DEVICE float operator()(Index p, Index channel) const {
         const int label = labels(p), c = static_cast<int>(channel);
         if (label < 0) return 0;
         const PixelSoftmax softmax(logits, p, labels.classes);
-        float above = 0;  // the slope less its mean, without cancellation where one probability is nearly 1
+        float above = 0;  // the gradient less its mean, without cancellation where one probability is nearly 1
         for (int k = 0; k < labels.classes; ++k)
-            above += softmax.probability(k) * (slope(c, label) - slope(k, label));
+            above += softmax.probability(k) * (gradient(c, label) - gradient(k, label));
         return (dloss.data ? dloss.at(0, 0) : 1.0F) * softmax.probability(c) * above;
     }
 };
@@ -311,21 +311,21 @@ void CudaFor<D>::overlap_sums(In logits, InLabels labels, Out sums) {
     for_each_element(*queue_, sums, Mean{totals.data(), channels, 1});
 }
 template <class D>
-void CudaFor<D>::overlap_loss(In sums, const TverskyOptions& options, Out loss, Out slopes) {
+void CudaFor<D>::overlap_loss(In sums, const TverskyOptions& options, Out loss, Out gradients) {
     using namespace detail::cuda;
     for_each(*queue_, 1,
              OverlapResult{sums, static_cast<int>(sums.shape.channels), options.false_positives,
-                           options.false_negatives, options.smoothing, loss, slopes});
+                           options.false_negatives, options.smoothing, loss, gradients});
 }
 template <class D>
-void CudaFor<D>::overlap_backward(In logits, InLabels labels, In slopes, In dloss, Out dlogits) {
+void CudaFor<D>::overlap_backward(In logits, InLabels labels, In gradients, In dloss, Out dlogits) {
     using namespace detail::cuda;
     for_each_element(*queue_, dlogits,
-                     OverlapBackward{logits, slopes, dloss, {labels, static_cast<int>(logits.shape.channels)}});
+                     OverlapBackward{logits, gradients, dloss, {labels, static_cast<int>(logits.shape.channels)}});
 }
 template <class D>
-void CudaFor<D>::overlap_backward(In logits, InLabels labels, In slopes, Out dlogits) {
-    overlap_backward(logits, labels, slopes, In{}, dlogits);
+void CudaFor<D>::overlap_backward(In logits, InLabels labels, In gradients, Out dlogits) {
+    overlap_backward(logits, labels, gradients, In{}, dlogits);
 }
 
 }  // namespace mtdn

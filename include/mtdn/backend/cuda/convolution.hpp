@@ -139,8 +139,8 @@ void add_weight_gradient(Queue<D>& queue, Index rows, Index columns, Index pixel
 
 /// The same by tensor cores, of operands that can be read by fours; dy being (frames, height, width, columns) of a grid
 /// of such a step.
-template <class D, class Slopes>
-void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, const Slopes& dy, const Shape& output,
+template <class D, class Gradients>
+void add_tiled_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, const Gradients& dy, const Shape& output,
                                int step, const Window& window, View<CudaFor<D>, float> dw) {
     const Index in = x.shape().channels, columns = output.channels, rows = window.kernel * window.kernel * in;
     const GradientPlan plan(output, in);
@@ -243,10 +243,10 @@ bool CudaFor<D>::joins_convolution(In w, const Window& window) const {
 
 template <class D>
 void CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out dx) {
-    convolve_backward_data(dy, w, window, dx, SlopeSums<CudaFor>{});
+    convolve_backward_data(dy, w, window, dx, GradientSums<CudaFor>{});
 }
 template <class D>
-bool CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out dx, const SlopeSums<CudaFor>& norm) {
+bool CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out dx, const GradientSums<CudaFor>& norm) {
     using namespace detail::cuda;
     const auto in = static_cast<int>(w.shape.width), out = static_cast<int>(w.shape.channels);
     const Index taps = w.shape.frames * w.shape.height;
@@ -256,11 +256,11 @@ bool CudaFor<D>::convolve_backward_data(In dy, In w, const Window& window, Out d
         }))
         return false;
     if (tiled(queue_->precision(), window)) {
-        // The convolution of the slopes with the taps in reverse.
-        const Operand<CudaFor> slopes(dy);
-        if (!by_fours(slopes)) return convolve_backward_data(whole(slopes), w, window, dx, norm);
+        // The convolution of the gradients with the taps in reverse.
+        const Operand<CudaFor> gradients(dy);
+        if (!by_fours(gradients)) return convolve_backward_data(whole(gradients), w, window, dx, norm);
         const TapWeights reversed{w, static_cast<int>(taps), out, in, TapWeights::Kind::back};
-        TiledJob<D> job{Parts(slopes), dy.shape, reversed, window.kernel - 1 - window.padding, dx.shape, store};
+        TiledJob<D> job{Parts(gradients), dy.shape, reversed, window.kernel - 1 - window.padding, dx.shape, store};
         job.norm = taken_by_tiles(norm);
         convolve_tiled(*queue_, job);
         return bool(job.norm);
@@ -294,18 +294,18 @@ void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, In dy, con
 }
 
 template <class D>
-bool CudaFor<D>::reads_pending(const PendingSlopes<CudaFor>& slopes, const Window& window) const {
+bool CudaFor<D>::reads_pending(const PendingGradients<CudaFor>& gradients, const Window& window) const {
     using namespace detail::cuda;
-    return !by_library(*queue_, [](auto) {}) && reads_late(queue_->precision(), window, slopes);
+    return !by_library(*queue_, [](auto) {}) && reads_late(queue_->precision(), window, gradients);
 }
 
 template <class D>
-bool CudaFor<D>::convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, const Window& window, Out dx,
-                                        const SlopeSums<CudaFor>& norm) {
+bool CudaFor<D>::convolve_backward_data(const PendingGradients<CudaFor>& dy, In w, const Window& window, Out dx,
+                                        const GradientSums<CudaFor>& norm) {
     using namespace detail::cuda;
     const Index in = w.shape.width, out = w.shape.channels;
     const TapWeights reversed{w, 9, out, in, TapWeights::Kind::back};
-    TiledJob<D, LateSlopes> job{LateSlopes(dy), dy.x.shape, reversed, 2 - window.padding, dx.shape,
+    TiledJob<D, LateGradients> job{LateGradients(dy), dy.x.shape, reversed, 2 - window.padding, dx.shape,
                                 {dx, nullptr, nullptr, Activation::identity}};
     job.norm = taken_by_tiles(norm);
     convolve_tiled(*queue_, job);
@@ -313,14 +313,15 @@ bool CudaFor<D>::convolve_backward_data(const PendingSlopes<CudaFor>& dy, In w, 
 }
 
 template <class D>
-void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, const PendingSlopes<CudaFor>& dy,
+void CudaFor<D>::convolve_backward_weights(const Operand<CudaFor>& x, const PendingGradients<CudaFor>& dy,
                                            const Window& window, Out dw, Out dbias) {
     using namespace detail::cuda;
     if (!by_fours(x)) return convolve_backward_weights(whole(x), dy, window, dw, dbias);
-    const LateSlopes slopes(dy);
-    add_tiled_weight_gradient(*queue_, x, slopes, dy.x.shape, 1, window, dw);
+    const LateGradients gradients(dy);
+    add_tiled_weight_gradient(*queue_, x, gradients, dy.x.shape, 1, window, dw);
     if (!dbias) return;
-    const auto totals = channel_sums(*queue_, 1, dy.x.shape.pixels(), dy.x.shape.channels, LateSlopeValue{slopes});
+    const auto totals =
+        channel_sums(*queue_, 1, dy.x.shape.pixels(), dy.x.shape.channels, LateGradientValue{gradients});
     for_each_element(*queue_, dbias, AddTotals{dbias, totals.data()});
 }
 
@@ -346,10 +347,10 @@ void CudaFor<D>::transposed_convolve(In x, In w, In bias, Out y) {
 
 template <class D>
 void CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx) {
-    transposed_convolve_backward_data(dy, w, dx, SlopeSums<CudaFor>{});
+    transposed_convolve_backward_data(dy, w, dx, GradientSums<CudaFor>{});
 }
 template <class D>
-bool CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx, const SlopeSums<CudaFor>& norm) {
+bool CudaFor<D>::transposed_convolve_backward_data(In dy, In w, Out dx, const GradientSums<CudaFor>& norm) {
     using namespace detail::cuda;
     const auto in = static_cast<int>(dx.shape.channels), out = static_cast<int>(dy.shape.channels);
     // Channels that are not read by fours come one by one.

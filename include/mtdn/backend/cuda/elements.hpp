@@ -47,7 +47,7 @@ struct ActivateBackward {
     In x, dy;
     Activation activation;
     MTDN_DEVICE float operator()(Index p, Index c) const {
-        return dy.at(p, c) * activation_slope(activation, x.at(p, c));
+        return dy.at(p, c) * activation_derivative(activation, x.at(p, c));
     }
 };
 

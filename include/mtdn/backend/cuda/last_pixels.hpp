@@ -5,7 +5,8 @@
 #include <mtdn/backend/cuda/operand.hpp>
 #include <mtdn/backend/pending_loss.hpp>
 
-// The way back from a focal loss through the 1×1 convolution before it, each pixel by one thread that keeps its slopes.
+// The way back from a focal loss through the 1×1 convolution before it, each pixel by one thread that keeps its
+// gradients.
 
 namespace mtdn {
 
@@ -16,7 +17,7 @@ inline constexpr int last_channels = 4;
 
 inline namespace MTDN_KERNELS {
 
-/// What a pixel adds to the gradients of weights, (in, classes), and then of biases; its slopes by x go to dx.
+/// What a pixel adds to the gradients of weights, (in, classes), and then of biases; its gradients by x go to dx.
 struct LastPixels {
     static constexpr int quantities = last_channels * last_channels + last_channels;
     FocalBackward loss;
@@ -29,13 +30,13 @@ struct LastPixels {
     MTDN_DEVICE void operator()(Index p, Index, float (&numbers)[quantities]) const {
         const FocalLoss& focal = loss.focal;
         const int label = focal.labels(p), classes = focal.labels.classes;
-        float slopes[last_channels] = {};
+        float gradients[last_channels] = {};
         if (label >= 0) {
             const FocalPixel pixel = focal.pixel(p, label);
             const float share = loss.share() * focal.weight(label);
             MTDN_UNROLL
             for (int c = 0; c < last_channels; ++c)
-                if (c < classes) slopes[c] = share * pixel.slope(c);
+                if (c < classes) gradients[c] = share * pixel.gradient(c);
         }
         const Index frame = split(p, frame_pixels).quotient;
         MTDN_UNROLL
@@ -44,13 +45,13 @@ struct LastPixels {
             float back = 0;
             MTDN_UNROLL
             for (int c = 0; c < last_channels; ++c) {
-                numbers[i * last_channels + c] = value * slopes[c];
-                if (i < in && c < classes) back += w.at(i, c) * slopes[c];
+                numbers[i * last_channels + c] = value * gradients[c];
+                if (i < in && c < classes) back += w.at(i, c) * gradients[c];
             }
             if (dx.data && i < in) dx.at(p, i) = back;
         }
         MTDN_UNROLL
-        for (int c = 0; c < last_channels; ++c) numbers[last_channels * last_channels + c] = slopes[c];
+        for (int c = 0; c < last_channels; ++c) numbers[last_channels * last_channels + c] = gradients[c];
     }
 };
 

@@ -160,17 +160,17 @@ template <class T, class D>
 void convolve_backward_data_by_library(Queue<D>& queue, View<CudaFor<D>, const float> dy,
                                        View<CudaFor<D>, const float> w, const Window& window,
                                        const StoreActivated& store, View<CudaFor<D>, float> dx) {
-    const Dense<T> slopes(queue, Operand<CudaFor<D>>(dy)), weights = Dense<T>::of_weights(queue, w);
+    const Dense<T> gradients(queue, Operand<CudaFor<D>>(dy)), weights = Dense<T>::of_weights(queue, w);
     const DenseConvolution c{dx.shape, dy.shape, window};
     store_dense<T>(queue, dx, store,
-                   [&](T* result) { queue.convolve_backward_data(c, slopes.data(), weights.data(), result); });
+                   [&](T* result) { queue.convolve_backward_data(c, gradients.data(), weights.data(), result); });
 }
 template <class T, class D>
 void add_library_weight_gradient(Queue<D>& queue, const Operand<CudaFor<D>>& x, View<CudaFor<D>, const float> dy,
                                  const Window& window, View<CudaFor<D>, float> dw) {
-    const Dense<T> image(queue, x), slopes(queue, Operand<CudaFor<D>>(dy));
+    const Dense<T> image(queue, x), gradients(queue, Operand<CudaFor<D>>(dy));
     const Scratch<T> result(queue, dw.shape.size());
-    queue.convolve_backward_weights(DenseConvolution{x.shape(), dy.shape, window}, image.data(), slopes.data(),
+    queue.convolve_backward_weights(DenseConvolution{x.shape(), dy.shape, window}, image.data(), gradients.data(),
                                     result.data());
     for_each(queue, dw.shape.size(), AddTransposed<T>{result.data(), dw.shape.pixels(), dw});
 }

@@ -4,7 +4,7 @@
 
 #include <mtdn/backend/cuda/activations.hpp>
 #include <mtdn/backend/cuda/channel_sums.hpp>
-#include <mtdn/backend/cuda/late_slopes.hpp>
+#include <mtdn/backend/cuda/late_gradients.hpp>
 
 namespace mtdn {
 
@@ -58,7 +58,7 @@ struct Normalise {
 };
 
 /// The derivative by z = weight · standardised + bias, which the activation is applied to, and `standardised`.
-struct NormalisedSlope {
+struct NormalisedGradient {
     static constexpr int quantities = 2;
     Pixels<const float> x, dy, mean, variance, weight, bias;
     float epsilon;
@@ -72,7 +72,7 @@ struct NormalisedSlope {
         const float inverse = 1.0F / std::sqrt(variance.at(g, c) + epsilon);
         const float standardised = (x.at(p, c) - mean.at(g, c)) * inverse;
         const float z = weight.at(0, c) * standardised + bias.at(0, c);
-        return {dy.at(p, c) * activation_slope(activation, z), standardised, inverse};
+        return {dy.at(p, c) * activation_derivative(activation, z), standardised, inverse};
     }
     /// Σ dz and Σ dz · standardised.
     MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const {
@@ -83,24 +83,24 @@ struct NormalisedSlope {
 };
 
 struct NormaliseBackward {
-    NormalisedSlope slope;
+    NormalisedGradient gradient;
     const double* totals;  // (2, groups, channels), or null where the statistics are constants
     Index groups, channels;
     MTDN_DEVICE float operator()(Index p, Index c) const {
-        const Index g = split(p, slope.group_pixels).quotient;
-        const auto found = slope.at(p, c, g);
+        const Index g = split(p, gradient.group_pixels).quotient;
+        const auto found = gradient.at(p, c, g);
         float dz = found.dz;
         if (totals) {
-            const auto count = static_cast<float>(slope.group_pixels);
+            const auto count = static_cast<float>(gradient.group_pixels);
             dz -= (static_cast<float>(totals[g * channels + c]) +
                    found.standardised * static_cast<float>(totals[(groups + g) * channels + c])) /
                   count;
         }
-        return slope.weight.at(0, c) * found.inverse_deviation * dz;
+        return gradient.weight.at(0, c) * found.inverse_deviation * dz;
     }
 };
 
-/// What is left of a way back once its sums are there: with standardised = (x − mean) / deviation, a slope less
+/// What is left of a way back once its sums are there: with standardised = (x − mean) / deviation, a gradient less
 /// (Σ dz + standardised · Σ dz · standardised) / count, times scale, is scale · dz + factor · x + offset.
 ///
 /// Of Σ dz · (x − mean) it makes Σ dz · standardised.
@@ -115,11 +115,11 @@ struct LateTerms {
         const Split at = split(i, channels);
         const double by = scale.at(at.quotient, at.rest) / count;
         const double deviation = std::sqrt(double{variance.at(at.quotient, at.rest)} + epsilon);
-        const double products = totals[groups * channels + i] / deviation, slope = -by * products / deviation;
+        const double products = totals[groups * channels + i] / deviation, gradient = -by * products / deviation;
         totals[groups * channels + i] = products;
-        factor.at(at.quotient, at.rest) = static_cast<float>(slope);
+        factor.at(at.quotient, at.rest) = static_cast<float>(gradient);
         offset.at(at.quotient, at.rest) =
-            static_cast<float>(-by * totals[i] - slope * mean.at(at.quotient, at.rest));
+            static_cast<float>(-by * totals[i] - gradient * mean.at(at.quotient, at.rest));
     }
 };
 
@@ -194,20 +194,21 @@ void CudaFor<D>::normalise_backward(In x, In dy, In mean, In variance, In weight
                                     Activation activation, bool own_statistics, Out dx, Out dweight, Out dbias) {
     using namespace detail::cuda;
     const Index groups = mean.shape.frames, pixels = x.shape.pixels() / groups, channels = x.shape.channels;
-    const NormalisedSlope slope{x, dy, mean, variance, weight, bias, static_cast<float>(epsilon), activation, pixels};
-    const auto totals = channel_sums(*queue_, groups, pixels, channels, slope);
+    const NormalisedGradient gradient{x,          dy,    mean, variance, weight, bias, static_cast<float>(epsilon),
+                                      activation, pixels};
+    const auto totals = channel_sums(*queue_, groups, pixels, channels, gradient);
     for_each_element(*queue_, dx,
-                     NormaliseBackward{slope, own_statistics ? totals.data() : nullptr, groups, channels});
+                     NormaliseBackward{gradient, own_statistics ? totals.data() : nullptr, groups, channels});
     add_groups(*queue_, totals.data(), groups, dweight, dbias);
 }
 
 template <class D>
-void CudaFor<D>::normalise_backward_later(In dy, In variance, double epsilon, const SlopeSums<CudaFor>& norm,
+void CudaFor<D>::normalise_backward_later(In dy, In variance, double epsilon, const GradientSums<CudaFor>& norm,
                                           bool known, Out factor, Out offset, Out dweight, Out dbias) {
     using namespace detail::cuda;
     const Index groups = variance.shape.frames, pixels = dy.shape.pixels() / groups, channels = dy.shape.channels;
     double* totals = norm.sums.data;
-    if (!known) channel_sums(*queue_, groups, pixels, channels, SlopeToSum{NormOfSlopes(norm), dy}, totals);
+    if (!known) channel_sums(*queue_, groups, pixels, channels, GradientToSum{NormOfGradients(norm), dy}, totals);
     for_each(*queue_, groups * channels,
              LateTerms{norm.mean, variance, norm.scale, totals, groups, channels, static_cast<double>(pixels),
                        static_cast<float>(epsilon), factor, offset});
@@ -215,8 +216,8 @@ void CudaFor<D>::normalise_backward_later(In dy, In variance, double epsilon, co
 }
 
 template <class D>
-void CudaFor<D>::finish_slopes(const PendingSlopes<CudaFor>& slopes, Out dx) {
-    detail::cuda::for_each_element(*queue_, dx, detail::cuda::LateSlopes(slopes));
+void CudaFor<D>::finish_gradients(const PendingGradients<CudaFor>& gradients, Out dx) {
+    detail::cuda::for_each_element(*queue_, dx, detail::cuda::LateGradients(gradients));
 }
 
 }  // namespace mtdn

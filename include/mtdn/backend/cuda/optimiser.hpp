@@ -30,13 +30,13 @@ struct Sgd {
     const float* gradient;
     float *parameter, *velocity;
     MTDN_DEVICE void operator()(Index i) const {
-        const float slope = gradient[i] + decay * parameter[i];
-        float v = slope;
+        const float g = gradient[i] + decay * parameter[i];
+        float v = g;
         if (velocity) {
             if (!first) v += momentum * velocity[i];
             velocity[i] = v;
         }
-        parameter[i] -= rate * (nesterov ? slope + momentum * v : v);
+        parameter[i] -= rate * (nesterov ? g + momentum * v : v);
     }
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <mtdn/backend/cuda/channel_sums.hpp>
-#include <mtdn/backend/cuda/late_slopes.hpp>
+#include <mtdn/backend/cuda/late_gradients.hpp>
 #include <mtdn/backend/cuda/operand.hpp>
 
 namespace mtdn {
@@ -74,10 +74,10 @@ struct MaxPoolBackward {
     }
 };
 
-/// Writes a pixel's slope, with what came to it before, for sums over the pixels.
-struct PooledSlopeToSum {
+/// Writes a pixel's gradient, with what came to it before, for sums over the pixels.
+struct PooledGradientToSum {
     static constexpr int quantities = 2;
-    NormOfSlopes norm;
+    NormOfGradients norm;
     PoolingWindow window;
     Pixels<const float> dy, before;  // before may be null
     Pixels<float> dx;
@@ -133,12 +133,12 @@ void CudaFor<D>::max_pool_backward(const Operand<CudaFor>& x, In dy, const Windo
                      MaxPoolBackward<Parts>{{Parts(x), {x.shape(), dy.shape, window.kernel, window.stride}}, dy});
 }
 template <class D>
-void CudaFor<D>::max_pool_backward(In dy, const Window& window, In before, Out dx, const SlopeSums<CudaFor>& norm) {
+void CudaFor<D>::max_pool_backward(In dy, const Window& window, In before, Out dx, const GradientSums<CudaFor>& norm) {
     using namespace detail::cuda;
-    const NormOfSlopes of(norm);
+    const NormOfGradients of(norm);
     const PoolingWindow windows{dx.shape, dy.shape, window.kernel, window.stride};
     channel_sums(*queue_, norm.mean.shape.frames, of.group_pixels, dx.shape.channels,
-                 PooledSlopeToSum{of, windows, dy, before, dx}, norm.sums.data);
+                 PooledGradientToSum{of, windows, dy, before, dx}, norm.sums.data);
 }
 template <class D>
 void CudaFor<D>::average_pool(In x, const Window& window, Out y) {

@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include <mtdn/backend/cuda/late_slopes.hpp>
+#include <mtdn/backend/cuda/late_gradients.hpp>
 #include <mtdn/backend/cuda/operand.hpp>
 
 namespace mtdn::detail::cuda {
@@ -267,7 +267,7 @@ struct Grid {
     }
 };
 
-/// Rows × Columns pixels of `depth` channels of an operand, `Parts` or `LateSlopes`, in shared memory: as they come,
+/// Rows × Columns pixels of `depth` channels of an operand, `Parts` or `LateGradients`, in shared memory: as they come,
 /// and as they are multiplied.
 ///
 /// What an operand's reader takes for them is formed on the way from one to the other, by the thread that fetched them.

@@ -41,9 +41,9 @@ struct TileMoments {
 };
 
 /// What each tile's pixels add to a batch norm's sums in each channel; (tiles, channels) both.
-struct TileSlopes {
-    NormOfSlopes norm{};
-    float* slopes = nullptr;  // null where nobody wants them
+struct TileGradients {
+    NormOfGradients norm{};
+    float* gradients = nullptr;  // null where nobody wants them
     float* products = nullptr;
 };
 
@@ -116,26 +116,26 @@ struct JoinMoments {
 };
 
 /// A batch norm's sums of each group and channel, of those of its tiles.
-struct JoinSlopes {
+struct JoinGradients {
     static constexpr int threads = ChannelsOfTiles::threads, rows = ChannelsOfTiles::rows;
     using Shared = ChannelsOfTiles::Shared;
 
-    const float *slopes, *products;
+    const float *gradients, *products;
     Index tiles, groups, channels;  // tiles of one group
     double* sums;                   // (2, groups, channels)
 
     template <class Block>
     MTDN_DEVICE void operator()(Block& block) const {
         const ChannelsOfTiles of(block.number(), block.thread(), tiles, channels);
-        double slope = 0, product = 0;
+        double gradient = 0, product = 0;
         for (Index tile = of.first; tile < of.end; tile += rows) {
-            slope += slopes[tile * channels + of.channel];
+            gradient += gradients[tile * channels + of.channel];
             product += products[tile * channels + of.channel];
         }
-        slope = ChannelsOfTiles::joined(block, slope);
+        gradient = ChannelsOfTiles::joined(block, gradient);
         product = ChannelsOfTiles::joined(block, product);
         if (block.thread() >= ChannelsOfTiles::lanes || of.channel >= channels) return;
-        sums[of.group * channels + of.channel] = slope;
+        sums[of.group * channels + of.channel] = gradient;
         sums[(groups + of.group) * channels + of.channel] = product;
     }
 };

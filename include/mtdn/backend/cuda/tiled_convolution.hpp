@@ -68,8 +68,8 @@ struct TileExtremes {
 /// (tap, o) go to channel o of the pixel that the tap of a 2×2 window stands for.
 ///
 /// A block computes a tile of 16 × 32/Wide pixels by 32·Wide channels, each of its eight warps 4 × 16 pixels by 32
-/// channels, whose sums its threads hold. Of `LateSlopes`, of which twice as much comes from memory, tiles have 16 × 16
-/// pixels, and without Wide a block has four warps. Shared memory has the tile of the input that they see, with its
+/// channels, whose sums its threads hold. Of `LateGradients`, of which twice as much comes from memory, tiles have 16 ×
+/// 16 pixels, and without Wide a block has four warps. Shared memory has the tile of the input that they see, with its
 /// halo, `depth` channels at a time, which is what one instruction multiplies. While one chunk is multiplied the next
 /// is on its way from memory, as it lies there; it is normalised, activated and rounded on the way to the tile. A row
 /// of the input, once loaded, is multiplied for all output rows that see it.
@@ -105,7 +105,7 @@ struct TiledConvolution {
     const Unit* weights;
     StoreActivated store;
     TileMoments moments;
-    TileSlopes slopes;
+    TileGradients gradients;
     TileExtremes extremes;
 
     template <class Block>
@@ -230,9 +230,9 @@ private:
                 if (extremes.y.data) store_extremes(origin, share, y_channel, sum_of);
         }
         const Index tile = split(number, plan.channel_tiles).quotient;
-        if (slopes.slopes) {
-            const NormOfSlopes& norm = slopes.norm;
-            float slope = 0, product = 0;
+        if (gradients.gradients) {
+            const NormOfGradients& norm = gradients.norm;
+            float gradient = 0, product = 0;
             if (y_channel < out) {
                 const Index g = split(origin.frame, norm.frames_in_group).quotient;
                 const float scale = norm.scale.at(g, y_channel), shift = norm.shift.at(g, y_channel);
@@ -240,15 +240,15 @@ private:
                 each_pixel(origin, share, [&](int pixel, int y_pixel) {
                     const float value = norm.x.at(y_pixel, y_channel);
                     const float dz = std::fma(scale, value, shift) > 0 ? sum_of(pixel) : below * sum_of(pixel);
-                    slope += dz;
+                    gradient += dz;
                     product += dz * (value - mean);
                 });
             }
-            slope = joined(block, results.of_warps[0], slope);
+            gradient = joined(block, results.of_warps[0], gradient);
             product = joined(block, results.of_warps[1], product);
             if (thread % (threads / Wide) >= 32 || y_channel >= out) return;
-            slopes.slopes[tile * out + y_channel] = slope;
-            slopes.products[tile * out + y_channel] = product;
+            gradients.gradients[tile * out + y_channel] = gradient;
+            gradients.products[tile * out + y_channel] = product;
             return;
         }
         if (!moments.means) return;
@@ -329,17 +329,17 @@ constexpr bool tiled(Precision precision, const Window& window) {
     return precision != Precision::single && window.stride == 1 && (window.kernel == 1 || window.kernel == 3);
 }
 
-/// Whether tensor cores read slopes on load in such a window's ways back.
+/// Whether tensor cores read gradients on load in such a window's ways back.
 template <class B>
-bool reads_late(Precision precision, const Window& window, const PendingSlopes<B>& slopes) {
-    return tiled(precision, window) && window.kernel == 3 && two_slopes(slopes.activation) && by_fours(slopes.dy) &&
-           by_fours(slopes.x);
+bool reads_late(Precision precision, const Window& window, const PendingGradients<B>& gradients) {
+    return tiled(precision, window) && window.kernel == 3 && two_slopes(gradients.activation) &&
+           by_fours(gradients.dy) && by_fours(gradients.x);
 }
 
 /// The norm, if a convolution by tensor cores takes its sums; else none.
 template <class B>
-SlopeSums<B> taken_by_tiles(const SlopeSums<B>& norm) {
-    return two_slopes(norm.activation) ? norm : SlopeSums<B>{};
+GradientSums<B> taken_by_tiles(const GradientSums<B>& norm) {
+    return two_slopes(norm.activation) ? norm : GradientSums<B>{};
 }
 
 /// What a convolution by tensor cores is of, and what it comes to.
@@ -353,7 +353,7 @@ struct TiledJob {
     StoreActivated store;
     View<CudaFor<D>, float> mean{}, variance{};  // of what is stored as it is; or empty
     int input_step = 1, output_step = 1;         // of their grids
-    SlopeSums<CudaFor<D>> norm{};                // whose sums of what is stored as it is are wanted; or empty
+    GradientSums<CudaFor<D>> norm{};                // whose sums of what is stored as it is are wanted; or empty
     SquareExtremes<CudaFor<D>> extremes{};       // of what is stored; or empty
 };
 
@@ -368,11 +368,11 @@ void convolve_tiled(Queue<D>& queue, const TiledJob<D, Source>& job) {
     launch(queue, ceil_div(quads, PackWeights<Cores>::threads),
            PackWeights<Cores>{job.weights, Body::channels, plan.chunks, quads, packed.data()});
     const Grid<Kernel == 1> from(job.input, job.input_step), to(job.output, job.output_step);
-    const auto convolve = [&](const TileMoments& moments, const TileSlopes& slopes) {
+    const auto convolve = [&](const TileMoments& moments, const TileGradients& gradients) {
         const auto channels = static_cast<int>(out);
         launch(queue, plan.blocks,
                Body{plan, job.x, from, to, static_cast<int>(job.padding), channels,
-                    channels / (job.output_step * job.output_step), packed.data(), job.store, moments, slopes,
+                    channels / (job.output_step * job.output_step), packed.data(), job.store, moments, gradients,
                     {job.extremes.y, job.extremes.sign.data}});
     };
     if (!job.mean && !job.norm) return convolve({}, {});
@@ -381,8 +381,8 @@ void convolve_tiled(Queue<D>& queue, const TiledJob<D, Source>& job) {
     float *const first = slabs.data(), *const second = first + plan.tiles * out;
     const Index blocks = ChannelsOfTiles::blocks(groups, out), tiles = plan.tiles / groups;
     if (job.norm) {
-        convolve({}, {NormOfSlopes(job.norm), first, second});
-        return launch(queue, blocks, JoinSlopes{first, second, tiles, groups, out, job.norm.sums.data});
+        convolve({}, {NormOfGradients(job.norm), first, second});
+        return launch(queue, blocks, JoinGradients{first, second, tiles, groups, out, job.norm.sums.data});
     }
     const TileMoments moments{first, second};
     convolve(moments, {});
@@ -401,7 +401,7 @@ void convolve_tiled(Queue<D>& queue, const TiledJob<D>& job) {
     else convolve_tiled<Cores, 3, 1>(queue, job);
 }
 template <class Cores, class D>
-void convolve_tiled(Queue<D>& queue, const TiledJob<D, LateSlopes>& job) {
+void convolve_tiled(Queue<D>& queue, const TiledJob<D, LateGradients>& job) {
     if (job.output.channels > 32) convolve_tiled<Cores, 3, 2>(queue, job);
     else convolve_tiled<Cores, 3, 1>(queue, job);
 }

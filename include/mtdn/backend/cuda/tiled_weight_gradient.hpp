@@ -39,7 +39,7 @@ inline namespace MTDN_KERNELS {
 /// A block computes it for 32 channels i and 32 channels o; each of its eight warps for 16 of either and half of each
 /// tile's rows. Going down the rows, a warp keeps those of dy that the taps see from one row of x: what it loads of x
 /// is multiplied for all of them. Tiles come, and are converted, as those of a `TiledConvolution`.
-template <class Cores, int Kernel, class Slopes = Parts>
+template <class Cores, int Kernel, class Gradients = Parts>
 struct TiledWeightGradient {
     static constexpr int threads = 256, resident = Cores::resident, taps = Kernel * Kernel, depth = Cores::depth;
     static constexpr int rows = GradientPlan::rows, columns = GradientPlan::columns, channels = GradientPlan::channels;
@@ -50,7 +50,7 @@ struct TiledWeightGradient {
     struct Shared {
         struct Operands {
             SharedArray<Region<Cores, rows + Kernel - 1, halo_columns>, channels / depth> x;
-            SharedArray<Region<Cores, rows, columns, Slopes>, channels / depth> dy;
+            SharedArray<Region<Cores, rows, columns, Gradients>, channels / depth> dy;
         };
         union {
             Operands operands;
@@ -60,7 +60,7 @@ struct TiledWeightGradient {
 
     GradientPlan plan;
     Parts x;
-    Slopes dy;
+    Gradients dy;
     Grid<Kernel == 1> input, output;
     int padding;
     Index in, out;
@@ -174,20 +174,20 @@ private:
     }
 };
 
-/// @param dy  of `Parts`, or of `LateSlopes` where the window is 3×3
+/// @param dy  of `Parts`, or of `LateGradients` where the window is 3×3
 /// @param step  of the grid of dy
-template <class Cores, class D, class Slopes>
+template <class Cores, class D, class Gradients>
 void tiled_weight_gradient(Queue<D>& queue, const GradientPlan& plan, const Parts& x, const Shape& input,
-                           const Slopes& dy, const Shape& output, int step, const Window& window, float* slabs) {
+                           const Gradients& dy, const Shape& output, int step, const Window& window, float* slabs) {
     const Index in = input.channels, out = output.channels, blocks = plan.blocks();
     const auto pad = static_cast<int>(window.padding);
-    if constexpr (std::is_same_v<Slopes, Parts>)
+    if constexpr (std::is_same_v<Gradients, Parts>)
         if (window.kernel == 1) {
             const Grid<true> from(input), to(output, step);
             return launch(queue, blocks, TiledWeightGradient<Cores, 1>{plan, x, dy, from, to, pad, in, out, slabs});
         }
     const Grid<false> from(input), to(output);
-    launch(queue, blocks, TiledWeightGradient<Cores, 3, Slopes>{plan, x, dy, from, to, pad, in, out, slabs});
+    launch(queue, blocks, TiledWeightGradient<Cores, 3, Gradients>{plan, x, dy, from, to, pad, in, out, slabs});
 }
 
 }  // namespace MTDN_KERNELS

@@ -102,7 +102,7 @@ public:
 
     Wide<T> loss() const { return -std::pow(rest_, gamma_) * log_q_; }
 
-    Wide<T> slope(Index c) const {
+    Wide<T> gradient(Index c) const {
         const Wide<T> ratio = rest_ > 0 ? log_q_ / rest_ : -1;  // its limit
         const Wide<T> p = p_[static_cast<std::size_t>(c)];
         // dq/dlogit is q (one-hot − p) without smoothing; q is divided out, it may be 0.
@@ -148,7 +148,8 @@ void focal_loss_backward(View<B, const T> logits, View<B, const std::uint8_t> la
         if (label < 0) continue;
         const FocalPixel<T> pixel(logits.pixel(p), logits.shape.channels, label, options);
         const Wide<T> factor = Wide<T>(weights ? weights.data[label] : T(1)) * *dloss.data / *divisor.data;
-        for (Index c = 0; c < logits.shape.channels; ++c) dlogits.pixel(p)[c] = static_cast<T>(factor * pixel.slope(c));
+        for (Index c = 0; c < logits.shape.channels; ++c)
+            dlogits.pixel(p)[c] = static_cast<T>(factor * pixel.gradient(c));
     }
 }
 
@@ -167,20 +168,21 @@ void overlap_sums(View<B, const T> logits, View<B, const std::uint8_t> labels, V
 }
 
 template <class B, class T>
-void overlap_backward(View<B, const T> logits, View<B, const std::uint8_t> labels, View<B, const T> slopes,
+void overlap_backward(View<B, const T> logits, View<B, const std::uint8_t> labels, View<B, const T> gradients,
                       View<B, T> dlogits) {
     fill(dlogits, 0);
     for (Index p = 0; p < logits.shape.pixels(); ++p) {
         const Index label = label_of("overlap_backward", logits, labels, p);
         if (label < 0) continue;
         const auto probability = probabilities(logits.pixel(p), logits.shape.channels);
-        const auto slope = [&](Index c) {
-            return (c == label ? slopes.pixel(0)[c] : T(0)) + Wide<T>(slopes.pixel(1)[c]);
+        const auto gradient = [&](Index c) {
+            return (c == label ? gradients.pixel(0)[c] : T(0)) + Wide<T>(gradients.pixel(1)[c]);
         };
         Wide<T> mean = 0;
-        for (Index c = 0; c < logits.shape.channels; ++c) mean += probability[static_cast<std::size_t>(c)] * slope(c);
         for (Index c = 0; c < logits.shape.channels; ++c)
-            dlogits.pixel(p)[c] = static_cast<T>(probability[static_cast<std::size_t>(c)] * (slope(c) - mean));
+            mean += probability[static_cast<std::size_t>(c)] * gradient(c);
+        for (Index c = 0; c < logits.shape.channels; ++c)
+            dlogits.pixel(p)[c] = static_cast<T>(probability[static_cast<std::size_t>(c)] * (gradient(c) - mean));
     }
 }
 

@@ -31,7 +31,7 @@ W activated(Activation activation, W x) {
 
 /// The activation's derivative at x.
 template <class W>
-W activation_slope(Activation activation, W x) {
+W activation_derivative(Activation activation, W x) {
     switch (activation) {
         case Activation::identity: return 1;
         case Activation::relu: return x > 0 ? 1 : 0;
@@ -99,7 +99,7 @@ void activate(View<B, const T> x, Activation activation, View<B, T> y) {
 template <class B, class T>
 void activate_backward(View<B, const T> x, View<B, const T> dy, Activation activation, View<B, T> dx) {
     for_each_element(dx, [&](Index p, Index c) {
-        return dy.pixel(p)[c] * activation_slope(activation, Wide<T>(x.pixel(p)[c]));
+        return dy.pixel(p)[c] * activation_derivative(activation, Wide<T>(x.pixel(p)[c]));
     });
 }
 

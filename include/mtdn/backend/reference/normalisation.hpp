@@ -80,7 +80,7 @@ void normalise_backward(View<B, const T> x, View<B, const T> dy, View<B, const T
     // Derivative by what the activation is applied to, z = weight · standardised + bias.
     const auto dz = [&](Index p, Index c) {
         const Wide<T> z = weight.data[c] * standardised(p, c) + bias.data[c];
-        return dy.pixel(p)[c] * activation_slope(activation, z);
+        return dy.pixel(p)[c] * activation_derivative(activation, z);
     };
     Sums<T> dz_sums(mean.shape), product_sums(mean.shape);
     for (Index p = 0; p < x.shape.pixels(); ++p)
@@ -91,10 +91,10 @@ void normalise_backward(View<B, const T> x, View<B, const T> dy, View<B, const T
         }
     for_each_element(dx, [&](Index p, Index c) {
         const Index g = group_of(x, mean, p);
-        Wide<T> slope = dz(p, c);
+        Wide<T> gradient = dz(p, c);
         if (own_statistics)
-            slope -= dz_sums.pixel(g)[c] / count + standardised(p, c) * product_sums.pixel(g)[c] / count;
-        return weight.data[c] * inverse_deviation(g, c) * slope;
+            gradient -= dz_sums.pixel(g)[c] / count + standardised(p, c) * product_sums.pixel(g)[c] / count;
+        return weight.data[c] * inverse_deviation(g, c) * gradient;
     });
     Sums<T> dweight_sums(weight.shape), dbias_sums(weight.shape);
     for (Index g = 0; g < mean.shape.frames; ++g)

@@ -80,7 +80,7 @@ struct BackendOperations {
     void focal_loss(In logits, InLabels, In weights, const FocalOptions&, Out loss, Out divisor);
     void focal_loss_backward(In logits, InLabels, In weights, const FocalOptions&, In divisor, In dloss, Out dlogits);
     void overlap_sums(In logits, InLabels, Out sums);
-    void overlap_backward(In logits, InLabels, In slopes, Out dlogits);
+    void overlap_backward(In logits, InLabels, In gradients, Out dlogits);
 
     void adamw(const AdamWStep&, In gradient, Out parameter, Out first_moment, Out second_moment);
     void sgd(const SgdStep&, In gradient, Out parameter, Out velocity);

@@ -64,9 +64,9 @@ std::vector<Case<B>> classify(const Classification& c) {
         make<B>("overlap", "backward", c.label(), [c, classes](B& b, Operands<B>& operands) {
             auto x = operands.random(c.x, c.layout, -c.range, c.range);
             auto labels = operands.labels(c.x, c.x.channels);
-            auto slopes = operands.random(classes.with_frames(2));
+            auto gradients = operands.random(classes.with_frames(2));
             auto dx = operands.result(c.x, c.layout);
-            return operands.ready([=, &b] { b.overlap_backward(x, labels, slopes, dx); });
+            return operands.ready([=, &b] { b.overlap_backward(x, labels, gradients, dx); });
         })};
 }
 

@@ -78,8 +78,8 @@ inline Images read_frame_files(const FrameFiles& files, const std::vector<Index>
         if (k == 0) frames = make_array<float>(wanted.size(), raw.height, raw.width, 1);
         require<DataError>(raw.height == extent(frames, 1) && raw.width == extent(frames, 2),
                            files.where(wanted[static_cast<std::size_t>(k)]), ": the frame is ", raw.height, " × ",
-                           raw.width, " pixels (height × width), expected ", extent(frames, 1), " × ", extent(frames, 2), " as in ",
-                           files.where(wanted[0]));
+                           raw.width, " pixels (height × width), expected ", extent(frames, 1), " × ",
+                           extent(frames, 2), " as in ", files.where(wanted[0]));
         const Image image = to_frame(raw, white_count);
         if (white_count == 0) range.add(raw, image);
         std::copy_n(image.data(), image.size(), frame_data(frames, k));

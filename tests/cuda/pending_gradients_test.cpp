@@ -1,4 +1,4 @@
-// Slopes that wait for a batch norm's way back, by the emulator.
+// Gradients that wait for a batch norm's way back, by the emulator.
 #include <map>
 #include <ostream>
 
@@ -10,7 +10,7 @@
 #include <mtdn/backend/cuda/testing/emulator.hpp>
 #include <mtdn/loss/focal.hpp>
 
-#include "cuda/pending_slopes.hpp"
+#include "cuda/pending_gradients.hpp"
 #include "support/catch.hpp"
 
 using namespace mtdn;
@@ -19,7 +19,7 @@ using namespace mtdn::detail::cuda;
 namespace {
 
 using Emulated = CudaFor<testing::Emulator>;
-static_assert(reads_pending_slopes<Emulated> && !reads_pending_slopes<Reference<float>>);
+static_assert(reads_pending_gradients<Emulated> && !reads_pending_gradients<Reference<float>>);
 
 /// How the results of two or three norms, most of them a convolution's, are put together.
 enum class Net {
@@ -106,8 +106,9 @@ struct Taken {
     Index convolved, pooled, passes;
 
     explicit Taken(const std::map<std::string, Index>& blocks)
-        : convolved(count(blocks, "JoinSlopes", "") / 2), pooled(count(blocks, "ChannelSums", "PooledSlopeToSum") / 2),
-          passes(count(blocks, "ChannelSums", "SlopeToSum") / 2 - pooled) {}
+        : convolved(count(blocks, "JoinGradients", "") / 2),
+          pooled(count(blocks, "ChannelSums", "PooledGradientToSum") / 2),
+          passes(count(blocks, "ChannelSums", "GradientToSum") / 2 - pooled) {}
     constexpr Taken(Index by_convolution, Index by_pooling, Index by_passes)
         : convolved(by_convolution), pooled(by_pooling), passes(by_passes) {}
     bool operator==(const Taken&) const = default;
@@ -117,9 +118,9 @@ std::ostream& operator<<(std::ostream& out, const Taken& taken) {
                << " by passes";
 }
 
-/// The loss gives the last norm its slopes, which no convolution or pooling does.
+/// The loss gives the last norm its gradients, which no convolution or pooling does.
 constexpr Taken taken_of(Net net, bool cores) {
-    if (net == Net::stacked) return {0, 0, 3};  // no slopes come alone, or at once
+    if (net == Net::stacked) return {0, 0, 3};  // no gradients come alone, or at once
     if (net == Net::sliced) return {0, 0, 2};
     if (net == Net::scales) return cores ? Taken{1, 1, 1} : Taken{0, 1, 2};
     return cores ? Taken{1, 0, 1} : Taken{0, 0, 2};
@@ -133,39 +134,39 @@ constexpr bool fits_in_90() {
 }
 template <class Cores>
 constexpr bool all_fit() {
-    using Narrow = TiledConvolution<Cores, 3, 1, LateSlopes>;
-    using Broad = TiledConvolution<Cores, 3, 2, LateSlopes>;
+    using Narrow = TiledConvolution<Cores, 3, 1, LateGradients>;
+    using Broad = TiledConvolution<Cores, 3, 2, LateGradients>;
     static_assert(Narrow::threads == 128 && Broad::threads == 256 && Narrow::columns == 16 && Broad::columns == 16);
-    return fits_in_90<Narrow>() && fits_in_90<Broad>() && fits_in_90<TiledWeightGradient<Cores, 3, LateSlopes>>();
+    return fits_in_90<Narrow>() && fits_in_90<Broad>() && fits_in_90<TiledWeightGradient<Cores, 3, LateGradients>>();
 }
 
 }  // namespace
 
-TEST_CASE("slopes that wait for a batch norm's way back come to what it gives, and convolutions read them on load") {
+TEST_CASE("gradients that wait for a batch norm's way back come to what it gives, and convolutions read them on load") {
     const auto precision =
         GENERATE(Precision::single, Precision::bfloat16, Precision::tf32, Precision::tf32x3);
     Emulated emulated({.precision = precision}), simple({.precision = precision, .simple = true});
-    CHECK(testing::check_pending_slopes(emulated, precision != Precision::single) == std::vector<std::string>{});
-    CHECK(testing::check_pending_slopes(simple, false) == std::vector<std::string>{});
+    CHECK(testing::check_pending_gradients(emulated, precision != Precision::single) == std::vector<std::string>{});
+    CHECK(testing::check_pending_gradients(simple, false) == std::vector<std::string>{});
 }
 
-TEST_CASE("threads and blocks may come in any order where slopes wait") {
+TEST_CASE("threads and blocks may come in any order where gradients wait") {
     const auto precision = GENERATE(Precision::bfloat16, Precision::tf32x3);
     Emulated emulated({.precision = precision}), other({.order = 3, .precision = precision});
     for (const auto& c : testing::pending_cases())
         CHECK(testing::pending_results(emulated, c).waiting == testing::pending_results(other, c).waiting);
 }
 
-TEST_CASE("sums of a batch norm's way back are taken by what writes its slopes") {
+TEST_CASE("sums of a batch norm's way back are taken by what writes its gradients") {
     const auto precision =
         GENERATE(Precision::single, Precision::bfloat16, Precision::tf32, Precision::tf32x3);
     Emulated emulated({.precision = precision}), other({.order = 3, .precision = precision});
-    CHECK(testing::check_slope_sums(emulated, precision != Precision::single) == std::vector<std::string>{});
+    CHECK(testing::check_gradient_sums(emulated, precision != Precision::single) == std::vector<std::string>{});
     for (const auto& c : testing::summed_cases())
         CHECK(testing::summed_results(emulated, c).sums == testing::summed_results(other, c).sums);
 }
 
-TEST_CASE("a tape hands a convolution slopes that wait, and finishes them where anything else takes them") {
+TEST_CASE("a tape hands a convolution gradients that wait, and finishes them where anything else takes them") {
     const auto net = GENERATE(Net::chain, Net::shared, Net::frozen, Net::combined, Net::stacked, Net::sliced,
                               Net::scales);
     std::map<std::string, Index> blocks, simply;
@@ -179,9 +180,9 @@ TEST_CASE("a tape hands a convolution slopes that wait, and finishes them where 
         CHECK(testing::deviation(ours[i], values).rms < 1e-5);
         CHECK(testing::deviation(alone[i], values).rms < 1e-5);
     }
-    CHECK(ran(blocks, "TiledWeightGradient", "LateSlopes"));
-    CHECK(ran(blocks, "TiledConvolution", "LateSlopes") == (net != Net::combined));
-    CHECK(ran(blocks, "Assign", "LateSlopes") == (net == Net::shared || net == Net::combined));
+    CHECK(ran(blocks, "TiledWeightGradient", "LateGradients"));
+    CHECK(ran(blocks, "TiledConvolution", "LateGradients") == (net != Net::combined));
+    CHECK(ran(blocks, "Assign", "LateGradients") == (net == Net::shared || net == Net::combined));
     CHECK(!ran(blocks, "NormaliseBackward", ""));
     CHECK(Taken(blocks) == taken_of(net, true));
     CHECK(Taken(simply) == taken_of(net, false));
@@ -192,7 +193,7 @@ TEST_CASE("a tape hands a convolution slopes that wait, and finishes them where 
     CHECK((rounded[1] != ours[1]) != held);
 }
 
-TEST_CASE("shared memory of convolutions of slopes that wait fits") {
+TEST_CASE("shared memory of convolutions of gradients that wait fits") {
     static_assert(all_fit<Bf16Cores>() && all_fit<Tf32Cores>() && all_fit<Tf32x3Cores>());
     static_assert(two_slopes(Activation::relu) && !two_slopes(Activation::absolute));
 }

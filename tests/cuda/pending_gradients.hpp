@@ -1,14 +1,14 @@
 #pragma once
 
-// Slopes that wait for a batch norm's way back: what their reader takes, against the reference's way back, and a
-// convolution's ways back that read them on load, against the same of slopes that are finished first.
+// Gradients that wait for a batch norm's way back: what their reader takes, against the reference's way back, and a
+// convolution's ways back that read them on load, against the same of gradients that are finished first.
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include <mtdn/backend/pending_slopes.hpp>
+#include <mtdn/backend/pending_gradients.hpp>
 #include <mtdn/backend/testing/checks.hpp>
 
 namespace mtdn::testing {
@@ -80,7 +80,7 @@ std::vector<std::vector<typename B::Scalar>> normalised_at_once(B& backend, cons
     return {values_of(dx), values_of(o.dweight), values_of(o.dbias)};
 }
 
-/// What a backend's waiting slopes come to.
+/// What a backend's waiting gradients come to.
 struct PendingResults {
     bool on_load = false;
     std::vector<std::vector<float>> normalised;         // dx, dweight and dbias of the norm
@@ -88,7 +88,7 @@ struct PendingResults {
 };
 
 template <Backend B>
-    requires reads_pending_slopes<B>
+    requires reads_pending_gradients<B>
 PendingResults pending_results(B& backend, const PendingCase& c) {
     PendingResults results;
     const PendingOperands<B> o(backend, c);
@@ -98,28 +98,28 @@ PendingResults pending_results(B& backend, const PendingCase& c) {
     const Tensor<B, double> sums(backend, {2 * c.groups, 1, 1, c.out});
     backend.normalise_backward_later(o.dy, o.variance, o.epsilon, {o.raw, o.mean, scale, shift, c.activation, sums},
                                      false, factor, offset, o.dweight, o.dbias);
-    const PendingSlopes<B> slopes{o.dy, o.raw, scale, shift, factor, offset, c.activation};
-    backend.finish_slopes(slopes, dx);
+    const PendingGradients<B> gradients{o.dy, o.raw, scale, shift, factor, offset, c.activation};
+    backend.finish_gradients(gradients, dx);
     results.normalised = {values_of(dx), values_of(o.dweight), values_of(o.dbias)};
-    results.on_load = backend.reads_pending(slopes, c.window());
+    results.on_load = backend.reads_pending(gradients, c.window());
     const auto back = [&](const auto& dy) {
         const Tensor<B> back_to_data(backend, c.x), dw(backend, c.w()), dbias(backend, vector_shape(c.out));
         backend.fill(dw, 1);
         backend.fill(dbias, 1);
-        backend.convolve_backward_data(dy, o.w, c.window(), back_to_data, SlopeSums<B>{});
+        backend.convolve_backward_data(dy, o.w, c.window(), back_to_data, GradientSums<B>{});
         backend.convolve_backward_weights(o.x, dy, c.window(), dw, dbias);
         return std::vector{values_of(back_to_data), values_of(dw), values_of(dbias)};
     };
     results.finished = back(dx);
-    if (results.on_load) results.waiting = back(slopes);
+    if (results.on_load) results.waiting = back(gradients);
     return results;
 }
 
-/// Where slopes that wait come to something else than those that do not.
+/// Where gradients that wait come to something else than those that do not.
 ///
 /// @param on_load  whether convolutions should read them
 template <Backend B>
-std::vector<std::string> check_pending_slopes(B& backend, bool on_load) {
+std::vector<std::string> check_pending_gradients(B& backend, bool on_load) {
     std::vector<std::string> failures;
     Reference<double> exact;
     for (const PendingCase& c : pending_cases()) {
@@ -132,7 +132,7 @@ std::vector<std::string> check_pending_slopes(B& backend, bool on_load) {
                 failures.push_back(concatenate(c.name, ": result ", i, " of the norm is off by ", off));
         if (ours.on_load != (on_load && c.on_load)) failures.push_back(c.name + ": read on load, or not");
         if (ours.on_load && ours.waiting != ours.finished)
-            failures.push_back(c.name + ": read on load the results are not those of finished slopes");
+            failures.push_back(c.name + ": read on load the results are not those of finished gradients");
     }
     return failures;
 }
@@ -149,7 +149,7 @@ struct SummedCase {
     Index groups = 1;
     double mean = 0;
     bool spread = false;  // pixels of x are further apart than their channels
-    bool before = false;  // slopes have come before
+    bool before = false;  // gradients have come before
     bool taken = true;    // by tensor cores
 
     Shape dy() const {
@@ -169,7 +169,7 @@ inline std::vector<SummedCase> summed_cases() {
             {"no padding", By::convolution, {1, 19, 18, 20}, 8, {.kernel = 3}, Activation::identity},
             {"more tiles than threads that join them", By::convolution, {2, 3, 560, 9}, 4, one, Activation::relu, 2},
             {"a mean far from 0", By::convolution, {2, 12, 17, 8}, 16, three, Activation::relu, 1, 100},
-            {"slopes that are not read by fours", By::convolution, {2, 6, 5, 8}, 6},
+            {"gradients that are not read by fours", By::convolution, {2, 6, 5, 8}, 6},
             {"an activation of three slopes", By::convolution, {2, 6, 5, 8}, 8, three, Activation::absolute, 1, 0,
              false, false, false},
             {"a stride", By::convolution, {2, 6, 8, 8}, 8, {.kernel = 3, .stride = 2, .padding = 1}, Activation::relu,
@@ -179,7 +179,7 @@ inline std::vector<SummedCase> summed_cases() {
             {"transposed, not by fours", By::transposed, {2, 5, 6, 8}, 3, {}, Activation::relu, 1, 0, false, false,
              false},
             {"pooled", By::pool, {4, 8, 6, 5}, 5, half, Activation::relu, 2},
-            {"pooled, an odd size, slopes before", By::pool, {2, 9, 7, 12}, 12, half, Activation::leaky_relu, 1, 3,
+            {"pooled, an odd size, gradients before", By::pool, {2, 9, 7, 12}, 12, half, Activation::leaky_relu, 1, 3,
              true, true},
             {"pooled, more pixels than a piece has, windows that overlap", By::pool, {2, 90, 100, 3}, 3,
              {.kernel = 3, .stride = 2}, Activation::tanh, 2, 0, false, true}};
@@ -211,7 +211,7 @@ SummedResults summed_results(B& backend, const SummedCase& c) {
     const Tensor<B> alone(backend, c.x), dx(backend, c.x);
     const Shape twice = vectors.with_frames(2 * c.groups);
     const Tensor<B, double> sums(backend, twice);
-    const SlopeSums<B> norm{x, mean, scale, shift, c.activation, sums};
+    const GradientSums<B> norm{x, mean, scale, shift, c.activation, sums};
     SummedResults results;
     if (c.by == By::convolution) {
         backend.convolve_backward_data(dy, w, c.window, alone);
@@ -241,12 +241,12 @@ SummedResults summed_results(B& backend, const SummedCase& c) {
     return results;
 }
 
-/// Where sums of slopes are not those of what was stored, up to rounding in single precision, or change it.
+/// Where sums of gradients are not those of what was stored, up to rounding in single precision, or change it.
 ///
 /// @param cores    whether tensor cores are asked for, which should take them
 /// @param library  whether a library, which does not, has the convolutions
 template <Backend B>
-std::vector<std::string> check_slope_sums(B& backend, bool cores, bool library = false) {
+std::vector<std::string> check_gradient_sums(B& backend, bool cores, bool library = false) {
     std::vector<std::string> failures;
     for (const SummedCase& c : summed_cases()) {
         using By = SummedCase::By;
@@ -260,10 +260,10 @@ std::vector<std::string> check_slope_sums(B& backend, bool cores, bool library =
         for (std::size_t i = 0; i < ours.dx.size(); ++i) {
             const std::size_t at = i * static_cast<std::size_t>(c.groups) / ours.dx.size() * channels + i % channels;
             const double z = std::fma(double{ours.scale[at]}, double{ours.x[i]}, double{ours.shift[at]});
-            double slope = detail::reference::activation_slope(c.activation, z);
+            double gradient = detail::reference::activation_derivative(c.activation, z);
             // What rounding may put on the other side.
-            if (std::abs(z) < 1e-6 * (1 + std::abs(c.mean))) slope = std::nan("");
-            const double terms[] = {ours.dx[i] * slope, ours.dx[i] * slope * (double{ours.x[i]} - ours.mean[at])};
+            if (std::abs(z) < 1e-6 * (1 + std::abs(c.mean))) gradient = std::nan("");
+            const double terms[] = {ours.dx[i] * gradient, ours.dx[i] * gradient * (double{ours.x[i]} - ours.mean[at])};
             for (std::size_t k = 0; k < 2; ++k) {
                 sums[k * size + at] += terms[k];
                 sizes[k * size + at] += std::abs(terms[k]);

@@ -4,7 +4,7 @@
 
 #include <mtdn/backend/cuda/activations.hpp>
 #include <mtdn/backend/cuda/block.hpp>
-#include <mtdn/backend/pending_slopes.hpp>
+#include <mtdn/backend/pending_gradients.hpp>
 
 namespace mtdn::detail::cuda {
 
@@ -20,7 +20,7 @@ MTDN_DEVICE constexpr float slope_below(Activation activation) {
     return activation == Activation::identity ? 1.0F : activation == Activation::relu ? 0.0F : 0.01F;
 }
 
-/// One channel of a group in `NormOfSlopes`.
+/// One channel of a group in `NormOfGradients`.
 struct NormOfChannel {
     Pixels<const float> x;
     float scale, shift, mean;
@@ -30,23 +30,23 @@ struct NormOfChannel {
     MTDN_DEVICE float at(Index, Index pixel, Index c) const {
         return activated(activation, scale * x.at(pixel, c) + shift);
     }
-    /// What a pixel's slope adds to the sums.
+    /// What a pixel's gradient adds to the sums.
     MTDN_DEVICE void add(Index pixel, Index c, float dy, float (&numbers)[2]) const {
         const float value = x.at(pixel, c);
-        numbers[0] = dy * activation_slope(activation, std::fma(scale, value, shift));
+        numbers[0] = dy * activation_derivative(activation, std::fma(scale, value, shift));
         numbers[1] = numbers[0] * (value - mean);
     }
 };
 
-/// `SlopeSums` as kernels take them.
-struct NormOfSlopes {
+/// `GradientSums` as kernels take them.
+struct NormOfGradients {
     Pixels<const float> x, mean, scale, shift;
     Index frames_in_group = 1, group_pixels = 1;
     Activation activation = Activation::identity;
 
-    NormOfSlopes() = default;
+    NormOfGradients() = default;
     template <class B>
-    explicit NormOfSlopes(const SlopeSums<B>& norm)
+    explicit NormOfGradients(const GradientSums<B>& norm)
         : x(norm.x), mean(norm.mean), scale(norm.scale), shift(norm.shift),
           frames_in_group(norm.x.shape.frames / norm.mean.shape.frames),
           group_pixels(norm.x.shape.pixels() / norm.mean.shape.frames), activation(norm.activation) {}
@@ -58,32 +58,32 @@ struct NormOfSlopes {
 };
 
 /// For sums over the pixels.
-struct SlopeToSum {
+struct GradientToSum {
     static constexpr int quantities = 2;
-    NormOfSlopes norm;
+    NormOfGradients norm;
     Pixels<const float> dy;
     MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[2]) const {
         norm.at(p, c).add(p, c, dy.at(p, c), numbers);
     }
 };
 
-/// What the reader takes for slopes that wait for a batch norm's way back; fused, so that it is the same in every
+/// What the reader takes for gradients that wait for a batch norm's way back; fused, so that it is the same in every
 /// kernel.
-struct LateSlope {
+struct LateGradient {
     float scale, shift, factor, offset;
 
     MTDN_DEVICE float activated_at(float x) const { return std::fma(scale, x, shift); }
-    /// @param slope  the activation's, at `activated_at(x)`
-    MTDN_DEVICE float at(float dy, float x, float slope) const {
-        return std::fma(scale, dy * slope, std::fma(factor, x, offset));
+    /// @param gradient  the activation's, at `activated_at(x)`
+    MTDN_DEVICE float at(float dy, float x, float gradient) const {
+        return std::fma(scale, dy * gradient, std::fma(factor, x, offset));
     }
 };
 
-struct FourLateSlopes;
+struct FourLateGradients;
 
-/// `PendingSlopes` as kernels read them.
-struct LateSlopes {
-    using Fours = FourLateSlopes;
+/// `PendingGradients` as kernels read them.
+struct LateGradients {
+    using Fours = FourLateGradients;
     static constexpr int values = 2;  // that are read for one
 
     Pixels<const float> dy, x, scale, shift, factor, offset;
@@ -92,36 +92,36 @@ struct LateSlopes {
     Activation activation;
 
     template <class B>
-    explicit LateSlopes(const PendingSlopes<B>& slopes)
-        : dy(slopes.dy), x(slopes.x), scale(slopes.scale), shift(slopes.shift), factor(slopes.factor),
-          offset(slopes.offset), channels(static_cast<int>(slopes.x.shape.channels)),
-          frames_in_group(slopes.x.shape.frames / slopes.scale.shape.frames),
-          group_pixels(slopes.x.shape.pixels() / slopes.scale.shape.frames), activation(slopes.activation) {}
+    explicit LateGradients(const PendingGradients<B>& gradients)
+        : dy(gradients.dy), x(gradients.x), scale(gradients.scale), shift(gradients.shift), factor(gradients.factor),
+          offset(gradients.offset), channels(static_cast<int>(gradients.x.shape.channels)),
+          frames_in_group(gradients.x.shape.frames / gradients.scale.shape.frames),
+          group_pixels(gradients.x.shape.pixels() / gradients.scale.shape.frames), activation(gradients.activation) {}
 
     MTDN_DEVICE float operator()(Index p, Index c) const {
         const Index g = split(p, group_pixels).quotient;
-        const LateSlope late{scale.at(g, c), shift.at(g, c), factor.at(g, c), offset.at(g, c)};
+        const LateGradient late{scale.at(g, c), shift.at(g, c), factor.at(g, c), offset.at(g, c)};
         const float value = x.at(p, c);
-        return late.at(dy.at(p, c), value, activation_slope(activation, late.activated_at(value)));
+        return late.at(dy.at(p, c), value, activation_derivative(activation, late.activated_at(value)));
     }
 };
 
 /// For sums over the pixels.
-struct LateSlopeValue {
+struct LateGradientValue {
     static constexpr int quantities = 1;
-    LateSlopes slopes;
-    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[1]) const { numbers[0] = slopes(p, c); }
+    LateGradients gradients;
+    MTDN_DEVICE void operator()(Index p, Index c, float (&numbers)[1]) const { numbers[0] = gradients(p, c); }
 };
 
-/// Four neighbouring channels of such slopes, of one frame, where the activation has two slopes.
-struct FourLateSlopes {
+/// Four neighbouring channels of such gradients, of one frame, where the activation has two slopes.
+struct FourLateGradients {
     const float* data[2];  // of dy and of x
     Index stride[2];
     int count;  // of the four that there are
-    LateSlope late[4] = {};
-    float below;  // the activation's slope there
+    LateGradient late[4] = {};
+    float below;  // the activation's gradient there
 
-    MTDN_DEVICE FourLateSlopes(const LateSlopes& of, int frame, int channel)
+    MTDN_DEVICE FourLateGradients(const LateGradients& of, int frame, int channel)
         : data{of.dy.data + channel, of.x.data + channel}, stride{of.dy.stride, of.x.stride},
           count(of.channels - channel < 4 ? of.channels - channel : 4),
           below(slope_below(of.activation)) {
@@ -142,8 +142,8 @@ struct FourLateSlopes {
     MTDN_DEVICE void apply(const From (&raw)[2], float (&values)[4]) const {
         MTDN_UNROLL
         for (int i = 0; i < 4; ++i) {
-            const float slope = late[i].activated_at(raw[1].values[i]) > 0 ? 1.0F : below;
-            values[i] = late[i].at(raw[0].values[i], raw[1].values[i], slope);
+            const float gradient = late[i].activated_at(raw[1].values[i]) > 0 ? 1.0F : below;
+            values[i] = late[i].at(raw[0].values[i], raw[1].values[i], gradient);
         }
     }
 };
