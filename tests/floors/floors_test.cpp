@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -21,7 +22,7 @@ const std::map<std::string, int> floors{
 const std::set<std::string> umbrellas{"mtdn/mtdn.hpp",         "mtdn/io.hpp",    "mtdn/cuda.hpp",
                                       "mtdn/cuda_kernels.cuh", "mtdn/cudnn.hpp", "mtdn/cudnn_kernels.cuh",
                                       "mtdn/mpi.hpp",          "mtdn/nccl.hpp"};
-constexpr std::size_t most_lines = 450;
+constexpr std::size_t most_lines = 450, most_columns = 120;
 
 /// What the angle-bracket includes of a file name.
 std::vector<std::string> includes_of(const std::vector<std::string>& lines) {
@@ -62,6 +63,12 @@ std::optional<std::string> third_party(const std::string& included) {
     const bool standard = included.find_first_of("./") == std::string::npos;
     if (standard || system.contains(included) || first == "sys" || first == "mtdn") return std::nullopt;
     return first;
+}
+
+/// Characters of UTF-8.
+std::size_t columns(const std::string& line) {
+    return static_cast<std::size_t>(
+        std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 }  // namespace
@@ -107,6 +114,22 @@ TEST_CASE("a header has at most 450 lines, #pragma once and no include by relati
         REQUIRE(!lines.empty());
         CHECK(lines.front() == "#pragma once");
         for (const auto& line : lines) CHECK_FALSE(line.starts_with("#include \""));
+    }
+}
+
+TEST_CASE("a line has at most 120 characters, where it is not a row of a table of Markdown") {
+    CHECK(columns("x ÷ 2¹⁰") == 7);
+    std::vector<std::filesystem::path> files{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"};
+    for (const std::string folder : {"include", "examples", "tests", "bench", "docs"})
+        for (const auto& file : project_files(folder, {".hpp", ".cpp", ".cuh", ".cu", ".py", ".sh", ".md"}))
+            files.push_back(file);
+    for (const auto& path : files) {
+        std::size_t number = 0;
+        for (const auto& line : read_lines(project_root() / path)) {
+            ++number;
+            const bool table = path.extension() == ".md" && line.starts_with("|");
+            if (!table && columns(line) > most_columns) FAIL_CHECK(path.string() << ":" << number << ": " << line);
+        }
     }
 }
 
