@@ -40,17 +40,17 @@ void sgd(Workspace& workspace, const SgdStep& step, CpuIn<I> gradient, CpuOut<I>
         float *p = parameter.data, *v = velocity.data;
         if (!v) {
             for (Index i = r.first; i < r.last; ++i) {
-                const float gradient = g[i] + decay * p[i];
-                p[i] -= rate * (gradient + ahead * gradient);
+                const float decayed = g[i] + decay * p[i];
+                p[i] -= rate * (decayed + ahead * decayed);
             }
             return;
         }
         // What a velocity held before its first step may be anything, NaN too.
         if (step.first) std::fill(v + r.first, v + r.last, 0.0F);
         for (Index i = r.first; i < r.last; ++i) {
-            const float gradient = g[i] + decay * p[i];
-            v[i] = kept * v[i] + gradient;
-            p[i] -= rate * (step.nesterov ? gradient + ahead * v[i] : v[i]);
+            const float decayed = g[i] + decay * p[i];
+            v[i] = kept * v[i] + decayed;
+            p[i] -= rate * (step.nesterov ? decayed + ahead * v[i] : v[i]);
         }
     });
 }

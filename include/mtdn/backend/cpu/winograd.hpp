@@ -68,8 +68,8 @@ struct Output {
     }
 };
 
-/// One line of the gradients' transform: A dy.
-struct Gradient {
+/// One line of the output gradient's transform: A dy.
+struct OutputGradient {
     static constexpr int in = 4, out = 6;
     template <class V>
     MTDN_ALWAYS_INLINE static void apply(const V* y, V* t) {

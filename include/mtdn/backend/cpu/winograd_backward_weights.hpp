@@ -175,7 +175,7 @@ private:
 
     Tiles tiles_;
     PatchTransform<I, Input> patches_;
-    PatchTransform<I, Gradient> gradients_;
+    PatchTransform<I, OutputGradient> gradients_;
     Index inputs_, outputs_;
     CpuOut<I> dw_;
 };

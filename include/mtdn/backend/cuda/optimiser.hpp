@@ -30,13 +30,13 @@ struct Sgd {
     const float* gradient;
     float *parameter, *velocity;
     MTDN_DEVICE void operator()(Index i) const {
-        const float g = gradient[i] + decay * parameter[i];
-        float v = g;
+        const float decayed = gradient[i] + decay * parameter[i];
+        float v = decayed;
         if (velocity) {
             if (!first) v += momentum * velocity[i];
             velocity[i] = v;
         }
-        parameter[i] -= rate * (nesterov ? g + momentum * v : v);
+        parameter[i] -= rate * (nesterov ? decayed + momentum * v : v);
     }
 };
 
