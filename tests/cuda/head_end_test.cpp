@@ -7,6 +7,7 @@
 #include <mtdn/experiment/live.hpp>
 
 #include "cuda/head_end.hpp"
+#include "cuda/kernel_blocks.hpp"
 #include "support/catch.hpp"
 
 using namespace mtdn;
@@ -18,13 +19,6 @@ using Emulated = CudaFor<testing::Emulator>;
 static_assert(joins_head_ends<Emulated> && !joins_head_ends<Reference<float>>);
 static_assert(AnswersByClasses<ConvHead<Emulated>, Emulated> &&
               !AnswersByClasses<ConvHead<Reference<float>>, Reference<float>>);
-
-Index count(const std::map<std::string, Index>& blocks, const char* name) {
-    Index sum = 0;
-    for (const auto& [kernel, number] : blocks)
-        if (kernel.find(name) != std::string::npos) sum += number;
-    return sum;
-}
 
 /// What a small network says of a film of three frames.
 struct Said {
@@ -127,9 +121,9 @@ TEST_CASE("a network's logits, classes and live masks are the reference's, wheth
         CHECK((ours.live == expected.live));
         // One block a pair and task; live and in `categories` without logits, unless they are brought to another size.
         const Index asked = 2 * 4, live = 2 * 3;
-        CHECK(count(blocks, "FinishHead") == (joined ? 2 * asked + live : 0));
-        CHECK(count(blocks, "WriteClass") == (joined && size == 0 ? asked + live : 0));
-        CHECK((count(blocks, "ArgMax") == 0) == (joined && size == 0));
+        CHECK(testing::blocks_of(blocks, "FinishHead") == (joined ? 2 * asked + live : 0));
+        CHECK(testing::blocks_of(blocks, "WriteClass") == (joined && size == 0 ? asked + live : 0));
+        CHECK((testing::blocks_of(blocks, "ArgMax") == 0) == (joined && size == 0));
     }
 }
 

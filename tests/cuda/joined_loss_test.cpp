@@ -9,6 +9,7 @@
 #include <mtdn/loss/weighted_sum.hpp>
 
 #include "cuda/joined_loss.hpp"
+#include "cuda/kernel_blocks.hpp"
 #include "support/catch.hpp"
 
 using namespace mtdn;
@@ -50,13 +51,6 @@ std::vector<std::vector<double>> gradients_of(B& backend, const char* loss, Inde
     return all;
 }
 
-Index count(const std::map<std::string, Index>& blocks, const char* name) {
-    Index sum = 0;
-    for (const auto& [kernel, number] : blocks)
-        if (kernel.find(name) != std::string::npos) sum += number;
-    return sum;
-}
-
 }  // namespace
 
 TEST_CASE("a focal loss's way back and the convolution's before it are at once what they are one after the other") {
@@ -95,8 +89,8 @@ TEST_CASE("a tape joins losses to the convolutions before them, and does one aft
         CHECK(testing::deviation(ours[i], expected[i]).rms < 1e-5);
         CHECK(testing::deviation(alone[i], expected[i]).rms < 1e-5);
     }
-    CHECK(count(blocks, "LastPixels") == 2 * joined);  // one block of sums each, one that adds them
-    CHECK((count(blocks, "FocalBackward") == 0) == (joined == 2));
+    CHECK(testing::blocks_of(blocks, "LastPixels") == 2 * joined);  // one block of sums each, one that adds them
+    CHECK((testing::blocks_of(blocks, "FocalBackward") == 0) == (joined == 2));
 }
 
 TEST_CASE("the launch of joined losses fits") {

@@ -10,6 +10,7 @@
 #include <mtdn/backend/cuda/testing/emulator.hpp>
 #include <mtdn/loss/focal.hpp>
 
+#include "cuda/kernel_blocks.hpp"
 #include "cuda/pending_gradients.hpp"
 #include "support/catch.hpp"
 
@@ -89,15 +90,8 @@ std::vector<std::vector<float>> gradients_of(B& backend, Net net, Precision kept
     return all;
 }
 
-/// Blocks of kernels whose names have both of these in them.
-Index count(const std::map<std::string, Index>& blocks, const char* name, const char* of) {
-    Index sum = 0;
-    for (const auto& [kernel, number] : blocks)
-        if (kernel.find(name) != std::string::npos && kernel.find(of) != std::string::npos) sum += number;
-    return sum;
-}
 bool ran(const std::map<std::string, Index>& blocks, const char* name, const char* of) {
-    return count(blocks, name, of) != 0;
+    return testing::blocks_of(blocks, name, of) != 0;
 }
 
 /// How often a batch norm's sums are taken: by a convolution, with pooling, and by a pass of their own. With four
@@ -106,9 +100,9 @@ struct Taken {
     Index convolved, pooled, passes;
 
     explicit Taken(const std::map<std::string, Index>& blocks)
-        : convolved(count(blocks, "JoinGradients", "") / 2),
-          pooled(count(blocks, "ChannelSums", "PooledGradientToSum") / 2),
-          passes(count(blocks, "ChannelSums", "GradientToSum") / 2 - pooled) {}
+        : convolved(testing::blocks_of(blocks, "JoinGradients") / 2),
+          pooled(testing::blocks_of(blocks, "ChannelSums", "PooledGradientToSum") / 2),
+          passes(testing::blocks_of(blocks, "ChannelSums", "GradientToSum") / 2 - pooled) {}
     constexpr Taken(Index by_convolution, Index by_pooling, Index by_passes)
         : convolved(by_convolution), pooled(by_pooling), passes(by_passes) {}
     bool operator==(const Taken&) const = default;
