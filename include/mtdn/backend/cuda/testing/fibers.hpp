@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -133,19 +134,21 @@ private:
         if (error_) abandon();
     }
     // swapcontext asks the system each time. The compiler's own jumps are for functions that have not returned, which
-    // those of a stack that nobody touches have not.
+    // those of a stack that nobody touches have not; nor may their last call take the place of their frame, as one that
+    // could return might.
     [[gnu::noinline]] void enter() {
         if (__builtin_setjmp(scheduler_) == 0) {
             if (current_->begun) __builtin_longjmp(current_->place, 1);
             current_->begun = true;
             ::setcontext(&current_->context);
+            std::abort();  // it came back
         }
     }
     [[gnu::noinline]] void pause() {
         if (__builtin_setjmp(current_->place) == 0) return_to_scheduler();
     }
     // Nobody may jump to a place of the same function.
-    [[gnu::noinline]] void return_to_scheduler() { __builtin_longjmp(scheduler_, 1); }
+    [[noreturn, gnu::noinline]] void return_to_scheduler() { __builtin_longjmp(scheduler_, 1); }
 
     std::unique_ptr<Fiber> begin() {
         auto fiber = std::make_unique<Fiber>();
