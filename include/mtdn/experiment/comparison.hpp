@@ -161,7 +161,7 @@ private:
             compute(wanted, static_cast<Index>(std::min(wanted.size(), slots_.size())));
             for (Pair& pair : chunk) pair = {slot(pair.query), slot(pair.partner)};
             Pass<B> pass(model_.backend());
-            answer(first, std::span<const Pair>(chunk), pass);
+            answer(first, chunk, pass);
             first += static_cast<Index>(chunk.size());
         }
     }
