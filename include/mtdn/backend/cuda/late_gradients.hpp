@@ -73,7 +73,7 @@ struct LateGradient {
     float scale, shift, factor, offset;
 
     MTDN_DEVICE float activated_at(float x) const { return std::fma(scale, x, shift); }
-    /// @param gradient  the activation's, at `activated_at(x)`
+    /// @param gradient  the activation's derivative at `activated_at(x)`
     MTDN_DEVICE float at(float dy, float x, float gradient) const {
         return std::fma(scale, dy * gradient, std::fma(factor, x, offset));
     }
@@ -119,7 +119,7 @@ struct FourLateGradients {
     Index stride[2];
     int count;  // of the four that there are
     LateGradient late[4] = {};
-    float below;  // the activation's gradient there
+    float below;  // the activation's slope there
 
     MTDN_DEVICE FourLateGradients(const LateGradients& of, int frame, int channel)
         : data{of.dy.data + channel, of.x.data + channel}, stride{of.dy.stride, of.x.stride},

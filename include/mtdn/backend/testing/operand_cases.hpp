@@ -128,6 +128,8 @@ inline std::vector<Parted> parted_shapes() {
          .parts = {{.channels = 16, .pending = true, .activation = Activation::silu}, plain},
          .out = 16},
         {.frames = {2, 6, 5, 0}, .parts = {{2}, {.channels = 3, .pending = true}}, .out = 5},
+        {.frames = {2, 5, 13, 0}, .parts = {{.channels = 3, .pending = true}}, .out = 4, .window = {.kernel = 1}},
+        {.frames = {2, 6, 11, 0}, .parts = {{.channels = 4, .pending = true}}, .groups = 2, .out = 3},
         {.frames = {2, 6, 5, 0}, .parts = {pending, {3}}, .out = 4, .window = {.kernel = 1}},
         {.frames = {1, 7, 8, 0}, .parts = {{5}, pending}, .out = 9, .window = {.kernel = 3, .stride = 2, .padding = 1}},
         {.frames = {2, 6, 6, 0}, .parts = {{4}, pending}, .groups = 2, .out = 6, .window = {.kernel = 5, .padding = 2}},
